@@ -1,0 +1,1 @@
+"""The packs: what teaches the suite a domain; generic code lives elsewhere."""
