@@ -1,0 +1,1 @@
+"""Everything that crosses a process, as frozen pydantic models; behaviour lives elsewhere."""

@@ -1,0 +1,127 @@
+"""What the toolbox is told and answers: plans, values, effects; its gate lives in the service."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from quartet.contracts.base import Contract, Digest, Fields, Json, Line, Name, TaskId, ValueId
+from quartet.contracts.plan import Plan
+from quartet.contracts.work import Verdict, WorkResult
+
+EffectStatus = Literal["applied", "held", "duplicate", "rejected", "expired", "compensated"]
+
+
+class Registration(Contract):
+    """The plan of a task, before any of it runs; the first one registered stays."""
+
+    task: TaskId
+    requester: str
+    plan: Plan
+    documents: tuple[Digest, ...] = ()
+
+
+class Registered(Contract):
+    """The plan that counts: the first that was registered for the task."""
+
+    plan_digest: Digest
+
+
+class Commit(Contract):
+    """A reviewed proposal to carry out: the whole reviewed result and which slot of it."""
+
+    task: TaskId
+    subtask: Name
+    attempt: int = Field(ge=1)
+    slot: int = Field(ge=1)
+    result: WorkResult
+    verdict: Verdict
+
+
+class Outcome(Contract):
+    """What became of an effect key; stored, and given again to whoever asks again.
+
+    ``held`` waits for a person; ``duplicate`` names the task whose live effect has the natural
+    key in ``duplicate_of``.
+    """
+
+    task: TaskId
+    slot: int
+    tool: Name
+    status: EffectStatus
+    says: Line
+    proposal_digest: Digest
+    call_digest: Digest
+    natural_key: str | None = None
+    duplicate_of: TaskId | None = None
+    result: Fields = Field(default_factory=dict)
+
+
+class Undo(Contract):
+    """Compensate every applied effect of a task, newest first, and free what is held."""
+
+    task: TaskId
+    why: Line
+
+
+class Undone(Contract):
+    """What was undone, and what could not be (a manual case for a person)."""
+
+    undone: tuple[int, ...] = ()
+    manual: tuple[Line, ...] = ()
+
+
+class ToolCall(Contract):
+    """A call of a read tool; arguments may hold references to values of the task."""
+
+    task: TaskId
+    subtask: Name
+    attempt: int = Field(ge=1)
+    arguments: Fields = Field(default_factory=dict)
+
+
+class ToolAnswer(Contract):
+    """A read tool's result, and the value id under which the toolbox keeps it."""
+
+    value: ValueId
+    result: Json
+
+
+class Spend(Contract):
+    """What one call used: tokens, and its price in US dollars as a decimal string."""
+
+    input_tokens: int = Field(default=0, ge=0)
+    output_tokens: int = Field(default=0, ge=0)
+    cost_usd: Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9})?$")] = "0"
+    model: str = ""
+    provider: str = ""
+
+
+class Settlement(Contract):
+    """A value with its cost, delivered by reader or models after a call."""
+
+    task: TaskId
+    subtask: Name
+    attempt: int = Field(ge=0)
+    caller: Name
+    tool: str
+    arguments_digest: Digest
+    value: Json
+    spend: Spend = Spend()
+
+
+class Settled(Contract):
+    """Where the value is kept."""
+
+    value: ValueId
+
+
+class StoredValue(Contract):
+    """A value as kept: which tool or model produced it, for whom, from which arguments."""
+
+    value: ValueId
+    subtask: Name
+    producer: Name
+    caller: Name
+    tool: str
+    arguments_digest: Digest
+    content: Json

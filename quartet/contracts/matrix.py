@@ -1,0 +1,53 @@
+"""Who may call what; access control is generated from it, and each app checks it again."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Method = Literal["GET", "POST"]
+SPECIALISTS = "specialists"
+"""Stands for every specialist app-id of the pack."""
+READERS = "readers"
+"""Stands for the specialist app-ids that may read documents (pack.yaml: ``reads_documents``)."""
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb of one callee; ``path`` follows ``/callers/<caller>/``, ``*`` is one segment."""
+
+    callee: str
+    method: Method
+    path: str
+    callers: tuple[str, ...]
+
+
+VERBS: tuple[Verb, ...] = (
+    Verb("toolbox", "POST", "plans", ("coordinator",)),
+    Verb("toolbox", "POST", "commit", ("coordinator",)),
+    Verb("toolbox", "POST", "compensate", ("coordinator",)),
+    Verb("toolbox", "POST", "tools/*", (SPECIALISTS, "critic")),
+    Verb("toolbox", "GET", "values/*/*", (SPECIALISTS, "critic")),
+    Verb("toolbox", "POST", "settle", ("models", "reader")),
+    Verb("toolbox", "POST", "operations/*", ("console",)),
+    Verb("reader", "POST", "documents", ("coordinator", "console")),
+    Verb("reader", "POST", "tools/*", (READERS, "critic")),
+    Verb("models", "POST", "v1/chat/completions", ("planner", SPECIALISTS, "critic")),
+    Verb("coordinator", "GET", "tasks", ("console",)),
+    Verb("coordinator", "GET", "tasks/*", ("console",)),
+    Verb("coordinator", "POST", "tasks/*/cancel", ("console",)),
+    Verb("coordinator", "GET", "dead-letters", ("console",)),
+    Verb("coordinator", "POST", "dead-letters/*/replay", ("console",)),
+)
+
+
+def resolve(
+    verbs: Iterable[Verb], specialists: tuple[str, ...], readers: tuple[str, ...]
+) -> tuple[Verb, ...]:
+    """Return the verbs with the pack's specialists in place of the two stand-ins."""
+    stand_ins = {SPECIALISTS: specialists, READERS: readers}
+    return tuple(
+        Verb(
+            v.callee, v.method, v.path, tuple(a for c in v.callers for a in stand_ins.get(c, (c,)))
+        )
+        for v in verbs
+    )

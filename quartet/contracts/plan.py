@@ -1,0 +1,104 @@
+"""A plan: a DAG of subtasks with the effects each may come to, and the check that it is one."""
+
+from collections.abc import Collection, Iterator
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from quartet.contracts.base import Contract, Digest, Line, Name
+from quartet.contracts.failure import Refusal
+
+Goal = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+MAX_SUBTASKS = 200
+MAX_DEPTH = 20
+
+
+class Slot(Contract):
+    """One effect that a subtask may come to: exactly one of ``tools``, at most once.
+
+    Slots are numbered across the plan; the effect key is (task, slot).
+    """
+
+    number: int = Field(ge=1, le=1000)
+    tools: Annotated[tuple[Name, ...], Field(min_length=1, max_length=10)]
+
+
+class Condition(Contract):
+    """The subtask runs only if the accepted result of ``subtask`` decided one of ``decisions``."""
+
+    subtask: Name
+    decisions: Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
+class Subtask(Contract):
+    """One node of the plan. ``documents`` and ``depends_on`` are its inputs, by reference."""
+
+    id: Name
+    kind: Name
+    goal: Goal
+    documents: tuple[Digest, ...] = ()
+    depends_on: tuple[Name, ...] = ()
+    when: tuple[Condition, ...] = ()
+    acceptance: Line = ""
+    slots: tuple[Slot, ...] = ()
+
+
+class Plan(Contract):
+    """What a task will do, fixed before any untrusted content is read."""
+
+    subtasks: Annotated[tuple[Subtask, ...], Field(min_length=1, max_length=MAX_SUBTASKS)]
+
+    def ready(self, ended: Collection[str], started: Collection[str]) -> tuple[Subtask, ...]:
+        """Return the subtasks not started whose dependencies have all ended."""
+        return tuple(
+            s
+            for s in self.subtasks
+            if s.id not in started and all(d in ended for d in s.depends_on)
+        )
+
+    def problems(
+        self, kinds: Collection[str], tools: Collection[str], documents: Collection[str]
+    ) -> tuple[Refusal, ...]:
+        """Return every reason why this is not a valid plan; none for a valid one."""
+        return (*self._names(kinds, tools, documents), *self._graph(), *self._slots())
+
+    def _names(
+        self, kinds: Collection[str], tools: Collection[str], documents: Collection[str]
+    ) -> Iterator[Refusal]:
+        ids = [s.id for s in self.subtasks]
+        for s in self.subtasks:
+            if ids.count(s.id) > 1:
+                yield Refusal(about=s.id, says=f"Two subtasks are named {s.id!r}.")
+            if s.kind not in kinds:
+                have = ", ".join(sorted(kinds))
+                yield Refusal(
+                    about=s.id,
+                    says=f"NoSpecialistAvailable: no specialist for kind {s.kind!r}; have {have}.",
+                )
+            for name in sorted({t for slot in s.slots for t in slot.tools} - set(tools)):
+                yield Refusal(about=s.id, says=f"No write tool is named {name!r}.")
+            for digest in sorted(set(s.documents) - set(documents)):
+                yield Refusal(about=s.id, says=f"The task has no document {digest}.")
+
+    def _graph(self) -> Iterator[Refusal]:
+        ids = {s.id for s in self.subtasks}
+        for s in self.subtasks:
+            for name in sorted(set(s.depends_on) - ids):
+                yield Refusal(about=s.id, says=f"{s.id!r} depends on unknown {name!r}.")
+            for name in sorted({c.subtask for c in s.when} - set(s.depends_on)):
+                says = f"The condition of {s.id!r} reads {name!r}, which it does not depend on."
+                yield Refusal(about=s.id, says=says)
+        ended: set[str] = set()
+        depth = 0
+        while layer := {s.id for s in self.ready(ended, ended)}:
+            ended |= layer
+            depth += 1
+        if rest := sorted(ids - ended):
+            yield Refusal(says=f"The plan has a cycle or waits for ever: {', '.join(rest)}.")
+        if depth > MAX_DEPTH:
+            yield Refusal(says=f"The plan is {depth} layers deep; at most {MAX_DEPTH}.")
+
+    def _slots(self) -> Iterator[Refusal]:
+        numbers = [slot.number for s in self.subtasks for slot in s.slots]
+        if len(numbers) != len(set(numbers)):
+            yield Refusal(says="Two effect slots have the same number.")

@@ -1,0 +1,66 @@
+"""The pack manifest, pack.yaml: specialists, skills, limits, report; tools live in tools.py."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from quartet.contracts.base import Contract, Money, Name
+
+
+class Specialist(Contract):
+    """One app-id of the specialist image and the skills it runs."""
+
+    app_id: Name
+    skills: Annotated[tuple[Name, ...], Field(min_length=1)]
+    reads_documents: bool = False
+
+
+class Skill(Contract):
+    """What a specialist can do: a subtask kind, its prompts, its read tools and its decisions."""
+
+    kind: Name
+    about: str
+    prompt: str
+    review_prompt: str
+    tools: tuple[str, ...] = ()
+    may_propose: tuple[str, ...] = ()
+    decisions: Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
+class Tier(Contract):
+    """Up to which amount per currency a write tool acts without a person; others are held."""
+
+    autonomous_up_to: dict[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Money] | None = None
+    """None: the tool moves no money and always acts by itself."""
+
+
+class Column(Contract):
+    """A column of the batch table: a title and a JMESPath over the task view."""
+
+    title: str
+    value: str
+
+
+class Job(Contract):
+    """An operation that a Dapr job calls on a schedule (cron or ``@every 24h``)."""
+
+    name: Name
+    schedule: str
+    operation: str
+
+
+class Manifest(Contract):
+    """pack.yaml, whole."""
+
+    name: Name
+    about: str
+    plan_prompt: str
+    synthesis_prompt: str
+    needs_documents: Literal["one", "none", "any"] = "any"
+    specialists: Annotated[tuple[Specialist, ...], Field(min_length=1)]
+    skills: Annotated[tuple[Skill, ...], Field(min_length=1)]
+    tiers: dict[str, Tier] = Field(default_factory=dict)
+    report: tuple[Column, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    at_start: tuple[str, ...] = ()
+    """Operations that the toolbox runs once when it starts, after migrations."""

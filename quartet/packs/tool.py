@@ -1,0 +1,149 @@
+"""Tools as typed functions: what a pack declares about each; the gate that runs them is elsewhere.
+
+A tool takes one pydantic model of arguments (every field described) and a port:
+
+    untrusted-read   ``fn(arguments, document: bytes) -> Model``  in reader's limited process
+    read             ``fn(arguments, books: Books) -> Model``     in toolbox
+    write            ``fn(arguments, books: Books) -> Model``     in toolbox, behind the gate
+    operation        ``fn(arguments, books: Books) -> Model``     in toolbox, for people only
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol, TypeGuard, TypeVar
+
+from jsonschema import Draft202012Validator
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
+
+from quartet.contracts.base import Fields, Json
+from quartet.resilience.failures import Abandon, RetryChanged
+
+Kind = Literal["untrusted-read", "read", "write", "operation"]
+Function = Callable[..., BaseModel]
+Wrapped = TypeVar("Wrapped", bound=Function)
+
+
+class Amount(NamedTuple):
+    """What a write tool moves: the tier is chosen by it."""
+
+    value: Decimal
+    currency: str
+
+
+class Books(Protocol):
+    """The ledger as a tool sees it, inside the transaction of its call."""
+
+    @property
+    def session(self) -> Session:
+        """The open transaction; a tool neither commits nor rolls back."""
+
+    @property
+    def now(self) -> datetime:
+        """The moment of the call, UTC."""
+
+    @property
+    def effect(self) -> str:
+        """The effect key ``<task>/<slot>``; empty outside a write."""
+
+    @property
+    def files(self) -> Path:
+        """The folder for files that operations render."""
+
+    def post(self, debit: str, credit: str, amount: Decimal, currency: str) -> None:
+        """Post an amount from one account to another, in the call's transaction."""
+
+
+class CannotUndo(Exception):
+    """A compensation found that the effect can no longer be undone; the text says why."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a write tool declares of its effect; every callable takes the tool's arguments.
+
+    ``natural_key`` names the thing that may be effected only once; ``amount`` is what it moves;
+    ``compensate(arguments, result, books)`` undoes it or raises CannotUndo; ``says`` tells it in
+    plain words to people.
+    """
+
+    says: Callable[[Any], str]
+    natural_key: Callable[[Any], str] | None = None
+    amount: Callable[[Any], Amount] | None = None
+    compensate: Callable[[Any, Any, Books], None] | None = None
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A declared tool; only a write has an effect."""
+
+    name: str
+    kind: Kind
+    description: str
+    arguments: type[BaseModel]
+    result: type[BaseModel]
+    run: Function
+    schema: Fields
+    effect: Effect | None = None
+
+    def check(self, arguments: Json) -> BaseModel:
+        """Return the arguments as the tool's model; raises RetryChanged naming each fault."""
+        faults = [
+            f"{'/'.join(map(str, e.absolute_path)) or 'arguments'}: {e.message}"
+            for e in Draft202012Validator(self.schema).iter_errors(arguments)
+        ]
+        if faults:
+            raise self._refused("; ".join(faults))
+        try:
+            return self.arguments.model_validate(arguments)
+        except ValueError as error:
+            raise self._refused(str(error)) from error
+
+    def _refused(self, faults: str) -> RetryChanged:
+        says = (
+            f"Arguments of {self.name} do not fit: {faults[:800]}. Send what its schema describes."
+        )
+        return RetryChanged(says, cause="data", title="ArgumentsRefused")
+
+
+def tool(kind: Kind, effect: Effect | None = None) -> Callable[[Wrapped], Wrapped]:
+    """Declare a function as a tool; its docstring is the description that models read."""
+
+    def declare(fn: Wrapped) -> Wrapped:
+        vars(fn)["__quartet_tool__"] = build(fn, kind, effect)
+        return fn
+
+    return declare
+
+
+def build(fn: Function, kind: Kind, effect: Effect | None = None) -> Tool:
+    """Return the tool of a function; raises Abandon for one that is not fully described."""
+    arguments, result = (fn.__annotations__.get(name) for name in ("arguments", "return"))
+    if not (_model(arguments) and _model(result) and fn.__doc__):
+        raise _undeclared(fn, "takes `arguments: Model`, returns a Model and has a docstring")
+    if (kind == "write") != (effect is not None):
+        raise _undeclared(fn, "declares its Effect if, and only if, it writes")
+    for field, info in arguments.model_fields.items():
+        if not info.description:
+            raise _undeclared(fn, f"describes {field!r}: what is valid, what to do when missing")
+    return Tool(
+        name=fn.__name__,
+        kind=kind,
+        description=fn.__doc__,
+        arguments=arguments,
+        result=result,
+        run=fn,
+        schema=arguments.model_json_schema(),
+        effect=effect,
+    )
+
+
+def _undeclared(fn: Function, must: str) -> Abandon:
+    return Abandon(f"A tool {must}; {fn.__name__} does not.", cause="data", title="ToolRefused")
+
+
+def _model(hint: object) -> TypeGuard[type[BaseModel]]:
+    return isinstance(hint, type) and issubclass(hint, BaseModel)

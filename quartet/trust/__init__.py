@@ -1,0 +1,1 @@
+"""Digests and signatures over canonical bytes; pure, keys are arguments."""

@@ -1,0 +1,46 @@
+"""Canonical bytes (RFC 8785) and SHA-256 digests of messages; signatures are elsewhere."""
+
+import hashlib
+
+import rfc8785
+from pydantic import BaseModel, JsonValue
+
+from quartet.contracts.base import Digest, Name, TaskId
+from quartet.contracts.work import WorkResult
+from quartet.resilience.failures import Abandon
+
+
+def canonical(value: BaseModel | JsonValue) -> bytes:
+    """Return the RFC 8785 form; raises Abandon for what has none (NaN, integers over 2^53)."""
+    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    try:
+        return rfc8785.dumps(plain)
+    except rfc8785.CanonicalizationError as error:
+        raise Abandon(
+            f"The message has no canonical form: {error}. Send numbers below 2^53 and no NaN.",
+            cause="data",
+            title="NotCanonical",
+        ) from error
+
+
+def digest(value: BaseModel | JsonValue | bytes) -> Digest:
+    """Return ``sha256:<hex>`` of the bytes, or of the canonical form."""
+    data = value if isinstance(value, bytes) else canonical(value)
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def task_id(source: str, event_id: str) -> TaskId:
+    """Return the id of the task that the event with this source and id submits."""
+    joined = source.encode() + b"\0" + event_id.encode()
+    return f"t-{hashlib.sha256(joined).hexdigest()[:24]}"
+
+
+def proposal_digest(task: TaskId, subtask: Name, attempt: int, result: WorkResult) -> Digest:
+    """Return the digest that a verdict names: of the result, bound to its task and attempt."""
+    bound: JsonValue = {
+        "task": task,
+        "subtask": subtask,
+        "attempt": attempt,
+        "result": result.model_dump(mode="json"),
+    }
+    return digest(bound)
