@@ -1,0 +1,1 @@
+"""Building one service: settings, FastAPI app, database, serving; domain code lives elsewhere."""

@@ -1,0 +1,37 @@
+"""SQL databases of the services: engines and migrations; tables live with their owners."""
+
+import sqlite3
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+
+def connect(url: str) -> Engine:
+    """Return the engine of a database; SQLite gets WAL, foreign keys and a lock wait of 10 s."""
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def migrate(url: str, folder: Path, *more_versions: Path) -> None:
+    """Bring a database up to the newest migration of ``folder`` and of other version folders."""
+    config = Config()
+    config.set_main_option("script_location", str(folder))
+    versions = (folder / "versions", *more_versions)
+    config.set_main_option("version_locations", "|".join(map(str, versions)))
+    config.set_main_option("version_path_separator", "|")
+    config.attributes["url"] = url
+    command.upgrade(config, "heads")
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA busy_timeout=10000")
+        connection.execute("PRAGMA foreign_keys=ON")

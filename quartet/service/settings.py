@@ -1,0 +1,56 @@
+"""The settings of one service, read from the environment here and nowhere else."""
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one app of the suite is told when it starts; tokens never show in its repr."""
+
+    app_id: str
+    app_port: int
+    dapr_http_port: int
+    dapr_grpc_port: int
+    data: Path
+    pack: str = "payables"
+    api_token: str = field(default="", repr=False)
+    app_token: str = field(default="", repr=False)
+    urls: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def database(self, name: str) -> str:
+        """Return the URL of a database: QUARTET_<NAME>_URL, else SQLite in the data folder."""
+        if name in self.urls:
+            return self.urls[name]
+        service = {"tasks": "coordinator", "ledger": "toolbox", "documents": "reader"}[name]
+        folder = self.data / service
+        folder.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:///{folder / f'{name}.db'}"
+
+
+def from_environment() -> Settings:
+    """Return the settings of this process; exits with one line when it was started by hand."""
+    env = os.environ
+    try:
+        return Settings(
+            app_id=env["APP_ID"],
+            app_port=int(env["APP_PORT"]),
+            dapr_http_port=int(env["DAPR_HTTP_PORT"]),
+            dapr_grpc_port=int(env["DAPR_GRPC_PORT"]),
+            data=Path(env["QUARTET_DATA"]),
+            pack=env.get("QUARTET_PACK", "payables"),
+            api_token=env.get("DAPR_API_TOKEN", ""),
+            app_token=env["APP_API_TOKEN"],
+            urls={
+                name: env[key]
+                for name in ("tasks", "ledger", "documents")
+                if (key := f"QUARTET_{name.upper()}_URL") in env
+            },
+        )
+    except KeyError as error:
+        sys.exit(
+            f"{error.args[0]} is not set: this app runs beside its sidecar. Start the suite with "
+            '`make run`, or with eval "$(quartet runtime up)" and `dapr run -f .`'
+        )

@@ -1,0 +1,124 @@
+"""The FastAPI app of a service: who may call, how errors are told, health; no routes."""
+
+import hmac
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from fnmatch import fnmatchcase
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from quartet.contracts.failure import Problem
+from quartet.contracts.matrix import VERBS, Verb, resolve
+from quartet.packs.manifest import Manifest
+from quartet.resilience.failures import Failing
+from quartet.service.settings import Settings
+
+Next = Callable[[Request], Awaitable[Response]]
+MAX_BODY = 16 * 1024 * 1024
+
+
+def build_app(
+    settings: Settings,
+    manifest: Manifest,
+    running: Callable[[], AbstractContextManager[object]],
+    open_paths: tuple[str, ...] = (),
+) -> FastAPI:
+    """Return the app of one service; ``running`` is entered while it serves.
+
+    Every path but ``/healthz`` and ``open_paths`` (prefixes) wants the app token of the sidecar;
+    ``/callers/<caller>/...`` is held against the caller x verb matrix besides.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        with running():
+            yield
+
+    app = FastAPI(
+        title=f"quartet {settings.app_id}", lifespan=lifespan, docs_url=None, redoc_url=None
+    )
+    verbs = verbs_of(settings.app_id, manifest)
+
+    @app.middleware("http")
+    async def admit(request: Request, call_next: Next) -> Response:
+        path = request.url.path
+        is_open = path == "/healthz" or any(path.startswith(p) for p in open_paths)
+        token = request.headers.get("dapr-api-token", "")
+        if not is_open and not hmac.compare_digest(token.encode(), settings.app_token.encode()):
+            return problem(_refusal(401, "Only this app's own sidecar may call this port."))
+        if path.startswith("/callers/") and not allowed(verbs, request.method, path):
+            return problem(_refusal(403, "The matrix gives this caller no such verb."))
+        return await call_next(request)
+
+    @app.exception_handler(Failing)
+    async def on_failing(_: Request, error: Failing) -> Response:
+        return problem(error.problem())
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid(_: Request, error: RequestValidationError) -> Response:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        says = f"The message does not fit its contract: {faults[:1500]}. Correct it and send again."
+        return problem(
+            Problem(
+                title="MessageRefused",
+                status=422,
+                detail=says,
+                cause="data",
+                advice="retry-changed",
+            )
+        )
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, str]:
+        return {"status": "ok", "app_id": settings.app_id}
+
+    return app
+
+
+def verbs_of(app_id: str, manifest: Manifest) -> tuple[Verb, ...]:
+    """Return the verbs that this app serves, with the pack's specialists as callers."""
+    specialists = tuple(s.app_id for s in manifest.specialists)
+    readers = tuple(s.app_id for s in manifest.specialists if s.reads_documents)
+    return tuple(v for v in resolve(VERBS, specialists, readers) if v.callee == app_id)
+
+
+def allowed(verbs: tuple[Verb, ...], method: str, path: str) -> bool:
+    """Return whether some verb lets the caller named in the path use this method and path."""
+    return any(
+        v.method == method
+        and path.count("/") == v.path.count("/") + 3
+        and fnmatchcase(path, f"/callers/{caller}/{v.path}")
+        for v in verbs
+        for caller in v.callers
+    )
+
+
+def problem(p: Problem) -> JSONResponse:
+    """Return a problem document as a response."""
+    headers = {"retry-after": f"{p.after_s:.0f}"} if p.after_s else None
+    return JSONResponse(
+        p.model_dump(mode="json", exclude_none=True),
+        p.status,
+        headers=headers,
+        media_type="application/problem+json",
+    )
+
+
+def _refusal(status: int, detail: str) -> Problem:
+    title = {401: "NotSignedIn", 403: "AccessDenied"}[status]
+    return Problem(title=title, status=status, detail=detail, cause="policy", advice="abandon")
+
+
+def serve(app: FastAPI, settings: Settings) -> None:
+    """Serve on loopback until SIGTERM; requests under way get ten seconds to end."""
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=settings.app_port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=10,
+    )

@@ -1,0 +1,198 @@
+"""The sidecar over its HTTP API: invocation, pub/sub, state, secrets; retries are the caller's."""
+
+import json
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TypeVar
+from urllib.parse import quote
+
+import httpx
+from cloudevents.core.bindings.http import to_structured
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+from pydantic import ValidationError
+
+from quartet.contracts.base import Contract, Json
+from quartet.contracts.event import TOPICS, Topic, type_of
+from quartet.contracts.failure import Failure, Problem
+from quartet.resilience.failures import Abandon, Failing, RetryLater, failing
+
+Got = TypeVar("Got", bound=Contract)
+PUBSUB = "pubsub"
+JSON = "application/json"
+
+
+class Sidecar:
+    """One app's own sidecar on loopback; safe to share between threads."""
+
+    def __init__(self, app_id: str, port: int, token: str = "") -> None:
+        """Take the app-id that speaks, its sidecar's HTTP port, and the sidecar's API token."""
+        self.app_id = app_id
+        headers = {"dapr-api-token": token} if token else {}
+        self._http = httpx.Client(
+            base_url=f"http://127.0.0.1:{port}",
+            headers=headers,
+            timeout=httpx.Timeout(30.0, connect=5.0),
+            limits=httpx.Limits(max_connections=200, max_keepalive_connections=50),
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def call(
+        self,
+        app_id: str,
+        path: str,
+        sent: Contract | None,
+        returns: type[Got],
+        timeout_s: float = 30.0,
+    ) -> Got:
+        """Call a verb of another app as this app-id; see the port."""
+        url = f"/v1.0/invoke/{app_id}/method/callers/{self.app_id}/{path}"
+        request = self._http.build_request(
+            "GET" if sent is None else "POST",
+            url,
+            content=None if sent is None else sent.model_dump_json(),
+            headers={"content-type": JSON},
+            timeout=httpx.Timeout(timeout_s, connect=5.0),
+        )
+        answer = self._send(request, f"{app_id} {path}")
+        return returns.model_validate_json(answer.content)
+
+    def publish(self, topic: str, event_id: str, data: Contract) -> None:
+        """Publish one CloudEvent, source ``/<app-id>``; see the port."""
+        known: tuple[Topic, ...] = tuple(t for t in TOPICS if t == topic)
+        event_type = type_of(known[0]) if known else f"quartet.{topic.replace('-', '.')}.v1"
+        event = CloudEvent(
+            attributes={
+                "id": event_id,
+                "source": f"/{self.app_id}",
+                "type": event_type,
+                "specversion": "1.0",
+                "time": datetime.now(UTC),
+                "datacontenttype": "application/json",
+            },
+            data=data.model_dump(mode="json"),
+        )
+        message = to_structured(event, JSONFormat())
+        self.publish_raw(topic, message.body)
+
+    def publish_raw(self, topic: str, event: bytes) -> None:
+        """Publish the bytes of a structured CloudEvent as they are."""
+        url = f"/v1.0/publish/{PUBSUB}/{topic}"
+        self._post(url, event, f"topic {topic}", "application/cloudevents+json")
+
+    def secret(self, store: str, name: str) -> str:
+        """Return one secret; raises Abandon when the store has none of this name."""
+        answer = self._get(f"/v1.0/secrets/{store}/{name}", f"secret {name}")
+        if answer.status_code == HTTPStatus.NO_CONTENT:
+            raise Abandon(f"Secret {name!r} is not in {store}.", cause="data", title="NoSecret")
+        return str(answer.json()[name])
+
+    def ready(self) -> bool:
+        """Return whether the sidecar answers and is initialised."""
+        try:
+            return self._http.get("/v1.0/healthz/outbound", timeout=2.0).is_success
+        except httpx.HTTPError:
+            return False
+
+    def read_state(self, store: str, key: str) -> tuple[Json, str | None]:
+        """Return value and ETag of a key; (None, None) when there is none."""
+        url = f"/v1.0/state/{store}/{quote(key, safe='')}?consistency=strong"
+        answer = self._get(url, f"state {store}")
+        if answer.status_code == HTTPStatus.NO_CONTENT or not answer.content:
+            return None, None
+        return answer.json(), answer.headers.get("etag")
+
+    def write_state(self, store: str, key: str, value: Json, *, first: bool) -> bool:
+        """Write a key; with ``first`` only when there is none. Return whether it was written."""
+        entry: dict[str, Json] = {"key": key, "value": value}
+        if first:
+            entry["options"] = {"concurrency": "first-write", "consistency": "strong"}
+        try:
+            self._post(f"/v1.0/state/{store}", json.dumps([entry]).encode(), f"state {store}")
+        except Failing as error:
+            if first and error.failure.title == "EtagMismatch":
+                return False
+            raise
+        return True
+
+    def _post(self, url: str, body: bytes, what: str, media: str = JSON) -> httpx.Response:
+        request = self._http.build_request(
+            "POST", url, content=body, headers={"content-type": media}, timeout=10.0
+        )
+        return self._send(request, what)
+
+    def _get(self, url: str, what: str) -> httpx.Response:
+        return self._send(self._http.build_request("GET", url, timeout=10.0), what)
+
+    def _send(self, request: httpx.Request, what: str) -> httpx.Response:
+        try:
+            answer = self._http.send(request)
+        except httpx.TransportError as error:
+            raise RetryLater(
+                f"{what}: the sidecar of {self.app_id} gave no answer ({type(error).__name__}). "
+                "It may be restarting; try again.",
+                cause="network",
+                title="SidecarAway",
+            ) from error
+        if answer.is_success:
+            return answer
+        raise refused(answer, what)
+
+
+class SidecarState:
+    """One Dapr state store behind the StateStore port."""
+
+    def __init__(self, sidecar: Sidecar, store: str) -> None:
+        """Take the sidecar and the component's name."""
+        self._sidecar, self._store = sidecar, store
+
+    def get(self, key: str) -> Json:
+        """Return the value, or None."""
+        return self._sidecar.read_state(self._store, key)[0]
+
+    def put(self, key: str, value: Json) -> None:
+        """Write the value, whatever was there."""
+        self._sidecar.write_state(self._store, key, value, first=False)
+
+    def put_first(self, key: str, value: Json) -> Json:
+        """Write the value unless there is one; return the one that is there now."""
+        if self._sidecar.write_state(self._store, key, value, first=True):
+            return value
+        return self.get(key)
+
+
+def refused(answer: httpx.Response, what: str) -> Failing:
+    """Return the failure of an error answer: the callee's own problem, or the sidecar's code."""
+    if answer.headers.get("content-type", "").startswith("application/problem+json"):
+        try:
+            p = Problem.model_validate_json(answer.content)
+        except ValidationError:
+            return _away(what, answer)
+        return failing(
+            Failure(
+                title=p.title, detail=p.detail, cause=p.cause, advice=p.advice, after_s=p.after_s
+            )
+        )
+    if answer.status_code == HTTPStatus.FORBIDDEN:
+        return Abandon(
+            f"{what}: denied by access control. Only the app-ids of the matrix may call it.",
+            cause="policy",
+            title="AccessDenied",
+        )
+    if answer.status_code == HTTPStatus.CONFLICT or "etag" in answer.text.lower():
+        return Abandon(f"{what}: somebody wrote it first.", cause="data", title="EtagMismatch")
+    return _away(what, answer)
+
+
+def _away(what: str, answer: httpx.Response) -> Failing:
+    says = answer.text[:300]
+    if answer.status_code in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):
+        return Abandon(f"{what}: {answer.status_code} {says}", cause="tool", title="CallRefused")
+    return RetryLater(
+        f"{what}: {answer.status_code} {says}. It may be restarting; try again.",
+        cause="network",
+        title="Unavailable",
+    )
