@@ -5,9 +5,9 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 
 import pypdf
-import pypdf.filters
 from pypdf.errors import PyPdfError
 
 from packs.payables.markup import MAX_BYTES
@@ -34,7 +34,6 @@ _DAMAGE = (
 # The limited process can open no file, so codecs that pypdf looks up late are loaded now.
 for _codec in ("latin-1", "utf-16", "utf-16-be", "utf-16-le", "utf-8-sig", "ascii", "cp1252"):
     codecs.lookup(_codec)
-pypdf.filters.ZLIB_MAX_OUTPUT_LENGTH = MAX_BYTES
 
 
 def embedded_xml(content: bytes) -> bytes:
@@ -60,10 +59,15 @@ def embedded_xml(content: bytes) -> bytes:
 
 
 def _invoices(content: bytes) -> Iterator[tuple[str, bytes]]:
-    reader = pypdf.PdfReader(io.BytesIO(content))
-    for count, attachment in enumerate(reader.attachment_list):
-        if count >= MAX_ATTACHMENTS:
-            return
-        name = attachment.name.lower()
-        if name in INVOICE_NAMES:
-            yield name, attachment.content
+    caps = pypdf.get_configuration().with_overwrites(
+        zlib_maximum_output_length=MAX_BYTES,
+        lzw_maximum_output_length=MAX_BYTES,
+        run_length_maximum_output_length=MAX_BYTES,
+        disable_legacy_handling=True,
+    )
+    with pypdf.apply_configuration(caps):
+        reader = pypdf.PdfReader(io.BytesIO(content))
+        for attachment in islice(reader.attachment_list, MAX_ATTACHMENTS):
+            name = attachment.name.lower()
+            if name in INVOICE_NAMES:
+                yield name, attachment.content

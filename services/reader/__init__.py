@@ -1,0 +1,1 @@
+"""The reader service: read tools on untrusted documents, with resource limits."""
