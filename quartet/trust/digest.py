@@ -7,20 +7,15 @@ from pydantic import BaseModel, JsonValue
 
 from quartet.contracts.base import Digest, Name, TaskId
 from quartet.contracts.work import WorkResult
-from quartet.resilience.failures import Abandon
 
 
 def canonical(value: BaseModel | JsonValue) -> bytes:
-    """Return the RFC 8785 form; raises Abandon for what has none (NaN, integers over 2^53)."""
+    """Return the RFC 8785 form.
+
+    Raises ``rfc8785.CanonicalizationError``, a ValueError, for NaN and integers over 2^53.
+    """
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-    try:
-        return rfc8785.dumps(plain)
-    except rfc8785.CanonicalizationError as error:
-        raise Abandon(
-            f"The message has no canonical form: {error}. Send numbers below 2^53 and no NaN.",
-            cause="data",
-            title="NotCanonical",
-        ) from error
+    return rfc8785.dumps(plain)
 
 
 def digest(value: BaseModel | JsonValue | bytes) -> Digest:

@@ -1,0 +1,1 @@
+"""Typed durable steps over dapr.ext.workflow: steps, calls, waits, hosting; no domain logic."""

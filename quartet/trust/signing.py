@@ -1,0 +1,46 @@
+"""Signatures of clients over the canonical form of an event (JWS, Ed25519); keys are arguments."""
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, KeySetSerialization, OKPKey
+
+from quartet.contracts.base import Json
+from quartet.trust.digest import canonical
+
+ALGORITHMS = ["Ed25519"]
+
+
+class NotGenuine(Exception):
+    """A signature does not stand for what it was sent with; the text says why."""
+
+
+def signed_part(event: dict[str, Json]) -> bytes:
+    """Return the bytes that a signature of an event covers: id, source, type and data."""
+    return canonical({name: event.get(name) for name in ("id", "source", "type", "data")})
+
+
+def new_key(kid: str) -> OKPKey:
+    """Return a fresh Ed25519 key pair; ``kid`` names the requester it stands for."""
+    return OKPKey.generate_key("Ed25519", {"kid": kid, "use": "sig"}, private=True)
+
+
+def sign(event: dict[str, Json], key: OKPKey) -> str:
+    """Return the signature of an event: a compact JWS whose payload is the signed part."""
+    header = {"alg": "Ed25519", "kid": str(key.kid)}
+    return jws.serialize_compact(header, signed_part(event), key, algorithms=ALGORITHMS)
+
+
+def requester(event: dict[str, Json], signature: str, keys: KeySetSerialization) -> str:
+    """Return who signed the event, the ``kid`` of a key in the JWKS ``keys``.
+
+    Raises NotGenuine when the key is unknown, the signature false, or over another event.
+    """
+    try:
+        found = jws.deserialize_compact(
+            signature, KeySet.import_key_set(keys), algorithms=ALGORITHMS
+        )
+    except (JoseError, ValueError, KeyError) as error:
+        raise NotGenuine(f"the signature is not of a known key ({type(error).__name__})") from error
+    if found.payload != signed_part(event):
+        raise NotGenuine("the signature covers another event")
+    return str(found.headers()["kid"])
