@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from quartet.contracts.base import Fields, Json
+from quartet.packs.reference import ByReference, Lookup, resolve
 from quartet.resilience.failures import Abandon, RetryChanged
 
 Kind = Literal["untrusted-read", "read", "write", "operation"]
@@ -56,6 +57,9 @@ class Books(Protocol):
     def post(self, debit: str, credit: str, amount: Decimal, currency: str) -> None:
         """Post an amount from one account to another, in the call's transaction."""
 
+    def afterwards(self, act: Callable[[], None]) -> None:
+        """Do this once the transaction is committed; not done when it fails or the process dies."""
+
 
 class CannotUndo(Exception):
     """A compensation found that the effect can no longer be undone; the text says why."""
@@ -89,16 +93,33 @@ class Tool:
     schema: Fields
     effect: Effect | None = None
 
-    def check(self, arguments: Json) -> BaseModel:
-        """Return the arguments as the tool's model; raises RetryChanged naming each fault."""
+    def references(self) -> dict[str, ByReference]:
+        """Return the arguments that are whole values, with what each may refer to."""
+        return {
+            field: mark
+            for field, info in self.arguments.model_fields.items()
+            for mark in info.metadata
+            if isinstance(mark, ByReference)
+        }
+
+    def check(self, sent: Json, lookup: Lookup | None = None) -> BaseModel:
+        """Return the arguments as the tool's model; raises RetryChanged naming each fault.
+
+        With ``lookup`` references are replaced by the values that they name. The schema sees
+        an argument marked ByReference as it was sent, and any other as it was resolved.
+        """
+        resolved = sent if lookup is None else resolve(sent, lookup)
+        seen = resolved
+        if isinstance(sent, dict) and isinstance(resolved, dict):
+            seen = resolved | {f: sent[f] for f in self.references() if f in sent}
         faults = [
             f"{'/'.join(map(str, e.absolute_path)) or 'arguments'}: {e.message}"
-            for e in Draft202012Validator(self.schema).iter_errors(arguments)
+            for e in Draft202012Validator(self.schema).iter_errors(seen)
         ]
         if faults:
             raise self._refused("; ".join(faults))
         try:
-            return self.arguments.model_validate(arguments)
+            return self.arguments.model_validate(resolved)
         except ValueError as error:
             raise self._refused(str(error)) from error
 
