@@ -1,0 +1,114 @@
+"""The verbs `quartet runtime ...`, `quartet suite ...` and `quartet generate`."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quartet.runtime import control, suite
+from quartet.runtime.errors import SetupError
+from quartet.runtime.layout import DataFolder, repository
+from quartet.runtime.manifests import out_of_date, write
+from quartet.runtime.shape import shape_of
+
+runtime_app = typer.Typer(help="The local control plane: Dapr, Redis.", no_args_is_help=True)
+suite_app = typer.Typer(help="The services, run by `dapr run -f .`.", no_args_is_help=True)
+
+Data = Annotated[
+    Path | None, typer.Option(help="Data folder (default: QUARTET_DATA, else .quartet/data).")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn a setup problem into one line on stderr and exit status 1."""
+    try:
+        yield
+    except SetupError as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(1) from problem
+
+
+def progress() -> Callable[[str], None]:
+    """Return a function that says one progress line on stderr, with seconds since now."""
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        typer.echo(f"{time.monotonic() - began:6.1f} s  {text}", err=True)
+
+    return say
+
+
+@runtime_app.command("up")
+def up(data: Data = None) -> None:
+    """Start Redis and the control plane; print the `export` lines to `eval`."""
+    folder = DataFolder.named(data)
+    with one_line_errors():
+        control.up(folder, shape_of().apps, progress())
+    for line in control.exports(folder):
+        typer.echo(line)
+
+
+@runtime_app.command("down")
+def down(data: Data = None) -> None:
+    """Stop Redis and the control plane."""
+    with one_line_errors():
+        control.down(DataFolder.named(data), progress())
+
+
+@runtime_app.command("status")
+def status(data: Data = None, *, as_json: Json = False) -> None:
+    """Say what runs; exits 1 when the control plane is not up."""
+    found = control.status(DataFolder.named(data))
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        typer.echo(f"{'up' if found['up'] else 'down'}  {found['data']}")
+        for name, program in found["programs"].items():
+            state = "not ready" if name in found["not_ready"] else "ready"
+            typer.echo(f"  {name}: {state}, pid {program['pid']}, restarts {program['restarts']}")
+    if not found["up"]:
+        raise typer.Exit(1)
+
+
+@suite_app.command("up")
+def suite_up(data: Data = None) -> None:
+    """Start control plane and services, and return when all are ready."""
+    folder, say = DataFolder.named(data), progress()
+    with one_line_errors():
+        shape = shape_of()
+        control.up(folder, shape.apps, say)
+        running = suite.find(folder, shape) or suite.start(
+            folder, shape, repository() / "dapr.yaml"
+        )
+        running.wait_until_ready(say)
+
+
+@suite_app.command("down")
+def suite_down(data: Data = None) -> None:
+    """Stop services and control plane."""
+    folder, say = DataFolder.named(data), progress()
+    with one_line_errors():
+        running = suite.find(folder, shape_of())
+        if running:
+            running.stop(say)
+        control.down(folder, say)
+
+
+def generate(
+    *, check: Annotated[bool, typer.Option(help="Only compare; exit 1 if out of date.")] = False
+) -> None:
+    """Write dapr.yaml, components/ and config/ from pack.yaml and the caller x verb matrix."""
+    with one_line_errors():
+        shape = shape_of()
+    paths = out_of_date(shape) if check else write(shape)
+    for path in paths:
+        typer.echo(f"{'out of date' if check else 'wrote'} {path}")
+    if check and paths:
+        typer.echo("Run `quartet generate`.", err=True)
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""The local control plane: builds, starts, supervises and stops Dapr, Redis and the suite."""

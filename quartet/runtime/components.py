@@ -1,0 +1,162 @@
+"""The Dapr components, resiliency and subscriptions of a suite, as plain data; no files here."""
+
+from typing import Any
+
+from quartet.contracts.event import dead
+from quartet.runtime.layout import HOST, NAMESPACE, REDIS_PORT
+from quartet.runtime.shape import Shape
+from quartet.runtime.topics import (
+    DEAD_LETTER_READER,
+    PUBSUB,
+    TRAFFIC,
+    every_topic,
+    listening_rights,
+    publishing_rights,
+)
+
+Document = dict[str, Any]
+STATE_STORE = "statestore"
+CONVERSATIONS = "conversations"
+VERDICTS = "verdicts"
+SECRETS = "secretstore"
+REDIS_LOGIN = "REDIS_PASSWORD"
+_AS_SENT = {"metadata": {"rawPayload": "true"}}
+
+# Redis acknowledges a message whose handler failed in time, so retries end before the processing
+# time-out; what a killed sidecar held is delivered again 15 to 20 s later.
+PROCESSING_TIMEOUT_S = 15
+REDELIVER_EVERY_S = 5
+EVENT_RETRIES = 13
+
+
+def components(shape: Shape) -> dict[str, Document]:
+    """Return every resource file of `components/` by its name."""
+    documents = {
+        "statestore.yaml": _state(STATE_STORE, shape.workflow_apps, actorStateStore="true"),
+        "conversations.yaml": _state(CONVERSATIONS, ("critic", *shape.specialists)),
+        "verdicts.yaml": _state(VERDICTS, ("critic",)),
+        "pubsub.yaml": _pubsub(shape),
+        "secretstore.yaml": _secret_store(),
+        "resiliency.yaml": _resiliency(shape),
+    }
+    subscriptions = [
+        _subscription(topic, app_id)
+        for topic, traffic in TRAFFIC.items()
+        for app_id in traffic.listeners
+    ]
+    subscriptions += [_dead_letters(dead(topic)) for topic in TRAFFIC]
+    documents |= {f"{one['metadata']['name']}.yaml": one for one in subscriptions}
+    return documents
+
+
+def _component(
+    name: str, kind: str, metadata: dict[str, str], scopes: tuple[str, ...] = ()
+) -> Document:
+    document: Document = {
+        "apiVersion": "dapr.io/v1alpha1",
+        "kind": "Component",
+        "metadata": {"name": name},
+        "spec": {
+            "type": kind,
+            "version": "v1",
+            "metadata": [{"name": key, "value": value} for key, value in metadata.items()],
+        },
+    }
+    if scopes:
+        document["scopes"] = sorted(scopes)
+    return document
+
+
+def _redis(
+    name: str, kind: str, metadata: dict[str, str], scopes: tuple[str, ...] = ()
+) -> Document:
+    where = {"redisHost": f"{HOST}:{REDIS_PORT}", "redisUsername": "sidecar"}
+    document = _component(name, kind, where | metadata, scopes)
+    secret = {"name": REDIS_LOGIN, "key": REDIS_LOGIN}
+    document["spec"]["metadata"].append({"name": "redisPassword", "secretKeyRef": secret})
+    document["auth"] = {"secretStore": SECRETS}
+    return document
+
+
+def _state(name: str, scopes: tuple[str, ...], **metadata: str) -> Document:
+    prefix = {} if name == STATE_STORE else {"keyPrefix": "appid"}
+    return _redis(name, "state.redis", prefix | metadata, scopes)
+
+
+def _secret_store() -> Document:
+    return _component(SECRETS, "secretstores.local.env", {"prefix": "QUARTET_"})
+
+
+def _rights(rights: dict[str, list[str]]) -> str:
+    return ";".join(f"{app_id}={','.join(topics)}" for app_id, topics in sorted(rights.items()))
+
+
+def _pubsub(shape: Shape) -> Document:
+    listed = ",".join(every_topic())
+    metadata = {
+        "processingTimeout": f"{PROCESSING_TIMEOUT_S}s",
+        "redeliverInterval": f"{REDELIVER_EVERY_S}s",
+        "allowedTopics": listed,
+        "protectedTopics": listed,
+        "publishingScopes": _rights(publishing_rights()),
+        "subscriptionScopes": _rights(listening_rights()),
+    }
+    known = {app.app_id for app in shape.apps}
+    users = tuple(sorted(known & (publishing_rights().keys() | listening_rights().keys())))
+    return _redis(PUBSUB, "pubsub.redis", metadata, users)
+
+
+def _resiliency(shape: Shape) -> Document:
+    actors = {
+        f"dapr.internal.{NAMESPACE}.{app_id}.workflow": {"timeout": "workflow"}
+        for app_id in shape.workflow_apps
+    }
+    return {
+        "apiVersion": "dapr.io/v1alpha1",
+        "kind": "Resiliency",
+        "metadata": {"name": "resiliency"},
+        "spec": {
+            "policies": {
+                "timeouts": {"workflow": "1h"},
+                "retries": {
+                    "event": {"policy": "constant", "duration": "1s", "maxRetries": EVENT_RETRIES}
+                },
+            },
+            "targets": {
+                "actors": actors,
+                "components": {PUBSUB: {"inbound": {"retry": "event"}}},
+            },
+        },
+    }
+
+
+def _subscription(topic: str, app_id: str) -> Document:
+    spec: Document = {
+        "pubsubname": PUBSUB,
+        "topic": topic,
+        "routes": {"default": f"/events/{topic}"},
+        "deadLetterTopic": dead(topic),
+    }
+    if topic == "task-submitted":
+        spec |= _AS_SENT
+    return _subscribed(f"subscription-{topic}-{app_id}", app_id, spec)
+
+
+def _dead_letters(topic: str) -> Document:
+    spec: Document = {
+        "pubsubname": PUBSUB,
+        "topic": topic,
+        "routes": {"default": "/events/dead"},
+        **_AS_SENT,
+    }
+    return _subscribed(f"subscription-{topic}", DEAD_LETTER_READER, spec)
+
+
+def _subscribed(name: str, app_id: str, spec: Document) -> Document:
+    return {
+        "apiVersion": "dapr.io/v2alpha1",
+        "kind": "Subscription",
+        "metadata": {"name": name},
+        "spec": spec,
+        "scopes": [app_id],
+    }

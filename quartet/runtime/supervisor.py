@@ -1,0 +1,145 @@
+"""The process that keeps Redis, Sentry, placement and scheduler running on one data folder.
+
+Started by `quartet runtime up` as `python -m quartet.runtime.supervisor <data folder>`; holds the
+lock that one suite per network namespace may have. What it runs is decided here, how long in
+`children`.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from quartet.runtime import layout
+from quartet.runtime.children import Keeper, Kept, Program
+from quartet.runtime.errors import SetupError
+from quartet.runtime.machine import greet_callers, hold_suite_lock
+
+_QUIET = ("--enable-metrics=false", "--metrics-listen-address", layout.HOST)
+
+
+def control_plane(data: layout.DataFolder) -> list[Program]:
+    """Return the four programs, in the order of their first start."""
+    return [
+        _program(
+            data, "redis", [str(data.binaries / "redis-server"), str(data.redis / "redis.conf")]
+        ),
+        _program(data, "sentry", sentry(data)),
+        _program(data, "placement", _placement(data), needs_anchors=True),
+        _program(data, "scheduler", _scheduler(data), needs_anchors=True),
+    ]
+
+
+def _program(
+    data: layout.DataFolder, name: str, argv: Sequence[str], *, needs_anchors: bool = False
+) -> Program:
+    env = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+    env |= {"NAMESPACE": layout.NAMESPACE, "GOGC": "400"}
+    log = data.logs / f"{name}.log"
+    if needs_anchors:
+        return Program(name, argv, env, log, data.root, may_start=data.trust_anchors.exists)
+    return Program(name, argv, env, log, data.root)
+
+
+def _redis(data: layout.DataFolder) -> list[str]:
+    return [str(data.binaries / "redis-server"), str(data.redis / "redis.conf")]
+
+
+def sentry(data: layout.DataFolder) -> list[str]:
+    """Return Sentry's command line; it makes the certificates of a data folder that has none."""
+    return [
+        str(data.binaries / "sentry"),
+        *("--mode", "standalone", "--config", str(data.sentry / "config.yaml")),
+        *("--issuer-credentials", str(data.sentry)),
+        *("--trust-domain", layout.CONTROL_PLANE_TRUST_DOMAIN),
+        *_listening(layout.SENTRY_PORT, layout.SENTRY_HEALTH_PORT, layout.SENTRY_METRICS_PORT),
+    ]
+
+
+def _placement(data: layout.DataFolder) -> list[str]:
+    return [
+        str(data.binaries / "placement"),
+        *("--id", "dapr-placement-0"),
+        *("--initial-cluster", f"dapr-placement-0={layout.HOST}:{layout.PLACEMENT_RAFT_PORT}"),
+        *("--disseminate-timeout", "2s"),
+        *_listening(
+            layout.PLACEMENT_PORT, layout.PLACEMENT_HEALTH_PORT, layout.PLACEMENT_METRICS_PORT
+        ),
+        *_secured(data),
+    ]
+
+
+def _scheduler(data: layout.DataFolder) -> list[str]:
+    peer = f"dapr-scheduler-server-0=http://{layout.HOST}:{layout.ETCD_PEER_PORT}"
+    return [
+        str(data.binaries / "scheduler"),
+        *("--id", "dapr-scheduler-server-0"),
+        *("--override-broadcast-host-port", f"{layout.HOST}:{layout.SCHEDULER_PORT}"),
+        *("--etcd-data-dir", str(data.scheduler), "--etcd-initial-cluster", peer),
+        *("--etcd-client-listen-address", layout.HOST),
+        *("--etcd-client-port", str(layout.ETCD_CLIENT_PORT)),
+        *_listening(
+            layout.SCHEDULER_PORT, layout.SCHEDULER_HEALTH_PORT, layout.SCHEDULER_METRICS_PORT
+        ),
+        *_secured(data),
+    ]
+
+
+def _listening(port: int, health: int, metrics: int) -> list[str]:
+    return [
+        *("--listen-address", layout.HOST, "--port", str(port)),
+        *("--healthz-listen-address", layout.HOST, "--healthz-port", str(health)),
+        *(*_QUIET, "--metrics-port", str(metrics)),
+        *("--log-level", "warn"),
+    ]
+
+
+def _secured(data: layout.DataFolder) -> list[str]:
+    return [
+        "--tls-enabled",
+        *("--trust-anchors-file", str(data.trust_anchors)),
+        *("--trust-domain", layout.CONTROL_PLANE_TRUST_DOMAIN),
+        *("--sentry-address", f"{layout.HOST}:{layout.SENTRY_PORT}"),
+    ]
+
+
+class Recorder:
+    """Writes what runs, and how often it was started, where `quartet runtime status` reads it."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the status file."""
+        self._path = path
+
+    def __call__(self, kept: Sequence[Kept]) -> None:
+        """Replace the status file."""
+        programs = {
+            one.program.name: {
+                "pid": one.pid,
+                "restarts": max(0, one.starts - 1),
+                "last_exit": one.last_exit,
+            }
+            for one in kept
+        }
+        partial = self._path.with_suffix(".new")
+        partial.write_text(json.dumps({"supervisor": os.getpid(), "programs": programs}) + "\n")
+        partial.replace(self._path)
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    data = layout.DataFolder(Path(sys.argv[1]))
+    try:
+        lock = hold_suite_lock()
+    except SetupError as refused:
+        sys.stderr.write(f"{refused}\n")
+        raise SystemExit(1) from refused
+    Keeper(
+        control_plane(data),
+        on_change=Recorder(data.status),
+        each_turn=lambda: greet_callers(lock),
+    ).run()
+
+
+if __name__ == "__main__":
+    main()

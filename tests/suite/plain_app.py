@@ -1,0 +1,40 @@
+"""A service that does nothing of its own: health, echo of calls and events; run by test suites."""
+
+import os
+
+import uvicorn
+from fastapi import FastAPI, Request
+
+app = FastAPI()
+seen: list[dict[str, object]] = []
+
+
+@app.get("/healthz")
+def healthz() -> dict[str, str]:
+    """Answer as every service does."""
+    return {"status": "ok", "app_id": os.environ["APP_ID"]}
+
+
+@app.get("/seen")
+def told() -> list[dict[str, object]]:
+    """Return the events that came, oldest first."""
+    return seen
+
+
+@app.post("/events/{topic}")
+async def event(topic: str, request: Request) -> dict[str, str]:
+    """Take an event as it comes."""
+    seen.append({"topic": topic, "body": (await request.body()).decode()})
+    return {"status": "SUCCESS"}
+
+
+@app.api_route("/callers/{rest:path}", methods=["GET", "POST"])
+def called(rest: str, request: Request) -> dict[str, str]:
+    """Say who was called, on which path, and with which token."""
+    token = request.headers.get("dapr-api-token", "")
+    right = token == os.environ["APP_API_TOKEN"]
+    return {"app_id": os.environ["APP_ID"], "path": rest, "token": "right" if right else "wrong"}
+
+
+if __name__ == "__main__":
+    uvicorn.run(app, host="127.0.0.1", port=int(os.environ["APP_PORT"]), log_level="warning")
