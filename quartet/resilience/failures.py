@@ -25,6 +25,8 @@ class Failing(Exception):
     """Something failed; ``title`` names the kind, ``detail`` says what and what to do."""
 
     advice: ClassVar[Advice] = "abandon"
+    status: ClassVar[int | None] = None
+    """The HTTP status of this kind of failure, where the advice's own does not fit."""
 
     def __init__(
         self, detail: str, *, cause: Cause, title: str = "", after: float | None = None
@@ -44,7 +46,7 @@ class Failing(Exception):
         f = self.failure
         return Problem(
             title=f.title,
-            status=status or STATUS[f.advice],
+            status=status or self.status or STATUS[f.advice],
             detail=f.detail,
             cause=f.cause,
             advice=f.advice,

@@ -5,6 +5,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+MODELS_FILE = Path(__file__).resolve().parents[2] / "config" / "models.yaml"
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -16,6 +18,7 @@ class Settings:
     dapr_grpc_port: int
     data: Path
     pack: str = "payables"
+    models: Path = MODELS_FILE
     api_token: str = field(default="", repr=False)
     app_token: str = field(default="", repr=False)
     urls: dict[str, str] = field(default_factory=dict, repr=False)
@@ -41,6 +44,7 @@ def from_environment() -> Settings:
             dapr_grpc_port=int(env["DAPR_GRPC_PORT"]),
             data=Path(env["QUARTET_DATA"]),
             pack=env.get("QUARTET_PACK", "payables"),
+            models=Path(env.get("QUARTET_MODELS") or MODELS_FILE),
             api_token=env.get("DAPR_API_TOKEN", ""),
             app_token=env["APP_API_TOKEN"],
             urls={

@@ -1,0 +1,56 @@
+"""The models service: one verb, chat completions; providers and checks live beside it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fastapi import FastAPI
+
+from quartet.contracts.chat import ChatAnswer, ChatRequest
+from quartet.packs.load import Pack, load
+from quartet.resilience.failures import Failing
+from quartet.service.settings import Settings, from_environment
+from quartet.service.web import build_app, serve
+from quartet.sidecar.client import Sidecar
+from quartet.sidecar.ports import Invoker
+from services.models.config import read
+from services.models.door import Door
+from services.models.provider import Secrets
+from services.models.providers import assemble
+
+
+def build(settings: Settings, pack: Pack, toolbox: Invoker, secrets: Secrets) -> FastAPI:
+    """Return the app; raises Failing for a models file or a playbook that is not right."""
+    routes = read(settings.models)
+    providers = assemble(routes, settings.models.parent, pack, secrets)
+    door = Door(routes, providers.by_name, toolbox, pack.manifest)
+
+    @contextmanager
+    def running() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            providers.close()
+
+    app = build_app(settings, pack.manifest, running)
+
+    @app.post("/callers/{caller}/v1/chat/completions", response_model_exclude_none=True)
+    def complete(caller: str, request: ChatRequest) -> ChatAnswer:
+        return door.complete(caller, request)
+
+    return app
+
+
+def main() -> None:
+    """Serve; exits with one line when the configuration is not right."""
+    settings = from_environment()
+    sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
+    try:
+        app = build(settings, load(settings.pack), sidecar, sidecar)
+    except Failing as error:
+        sys.exit(str(error))
+    serve(app, settings)
+
+
+if __name__ == "__main__":
+    main()
