@@ -10,9 +10,11 @@ from typing import Annotated
 import typer
 
 from quartet.runtime import control, suite
+from quartet.runtime.build import ensure_binaries
 from quartet.runtime.errors import SetupError
 from quartet.runtime.layout import DataFolder, repository
 from quartet.runtime.manifests import out_of_date, write
+from quartet.runtime.redis import find_server
 from quartet.runtime.shape import shape_of
 
 runtime_app = typer.Typer(help="The local control plane: Dapr, Redis.", no_args_is_help=True)
@@ -52,6 +54,14 @@ def up(data: Data = None) -> None:
         control.up(folder, shape_of().apps, progress())
     for line in control.exports(folder):
         typer.echo(line)
+
+
+@runtime_app.command("build")
+def build() -> None:
+    """Build the pinned Dapr and get a Redis binary, unless they are here."""
+    with one_line_errors():
+        ensure_binaries(progress())
+        find_server()
 
 
 @runtime_app.command("down")

@@ -58,7 +58,7 @@ def require_free_ports(ports: Mapping[str, int]) -> None:
             except OSError as busy:
                 raise SetupError(
                     f"Port {port} ({purpose}) is in use. Stop what listens there, or run this "
-                    "suite in a network namespace of its own (`unshare -n`, `ip link set lo up`)."
+                    "suite in a network of its own: `runtime/own-network.sh <command>`."
                 ) from busy
 
 
@@ -133,5 +133,5 @@ def _another_suite(holder: int | None) -> str:
     )
     return (
         f"A suite runs on this machine already (data folder {where or 'unknown'}).{stop} run this "
-        "one in a network namespace of its own (`unshare -n`, `ip link set lo up`)."
+        "one in a network of its own: `runtime/own-network.sh <command>`."
     )

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from quartet.runtime.shape import Shape
 Say = Callable[[str], None]
 READY_WITHIN_S = 120.0
 _GRACE_S = 15.0
+_CLI_GRACE_S = 3.0  # with apps and sidecars gone it has nothing left to do
 _OURS = ("quartet.runtime.launch", "quartet.runtime.daprd")
 
 
@@ -82,24 +83,20 @@ class Suite:
             psutil.wait_procs(_with_children(stubs, family), timeout=_GRACE_S)
         family += [one for one in _family(self.pid) if one not in family]
         _send([one for one in family if one.pid == self.pid], signal.SIGTERM)
-        if self.process is not None:
-            self._reap()
-        _, left = psutil.wait_procs(family, timeout=_GRACE_S)
+        left = self._wait(family, _CLI_GRACE_S)
         _send(left, signal.SIGKILL)
-        _, left = psutil.wait_procs(left, timeout=5)
+        left = self._wait(left, _GRACE_S)
         record(self.data).unlink(missing_ok=True)
         if left:
             raise SetupError(f"Still running: {', '.join(str(one.pid) for one in left)}")
         say("suite is stopped")
 
-    def _reap(self) -> None:
-        if self.process is None:
-            return
-        try:
-            self.process.wait(_GRACE_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+    def _wait(self, family: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
+        if self.process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(seconds)
+        _, left = psutil.wait_procs(family, timeout=seconds)
+        return list(left)
 
 
 def _silent(client: httpx.Client, app: layout.App) -> list[str]:

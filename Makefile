@@ -1,0 +1,80 @@
+# The one vocabulary of this project: `make help` lists the verbs.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+PYTEST ?=
+
+.PHONY: help
+help: ## List the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(INSTALLED) ## Make .venv with the locked dependencies
+
+.venv/pyvenv.cfg:
+	@runtime/make-venv.sh
+
+$(INSTALLED): .venv/pyvenv.cfg requirements.lock pyproject.toml
+	@echo "installing the locked dependencies"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: lock
+lock: $(INSTALLED) ## Resolve requirements.lock from pyproject.toml again
+	$(BIN)/uv pip compile -q --extra dev --generate-hashes --no-emit-index-url \
+	    --no-annotate --no-header --python-version 3.11 --universal \
+	    -o requirements.lock pyproject.toml runtime/build-requires.in
+
+.PHONY: runtime
+runtime: $(INSTALLED) ## Build Dapr and get Redis, if they are missing
+	@$(BIN)/quartet runtime build
+
+.PHONY: format
+format: $(INSTALLED) ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: lint
+lint: $(INSTALLED) ## Lint and check the formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: typecheck
+typecheck: $(INSTALLED) ## Check the types, strictly
+	$(BIN)/mypy
+
+.PHONY: imports
+imports: $(INSTALLED) ## Check which package may import which
+	$(BIN)/lint-imports
+
+.PHONY: generate
+generate: $(INSTALLED) ## Write dapr.yaml, components/ and config/ anew
+	$(BIN)/quartet generate
+
+.PHONY: check
+check: lint typecheck imports ## Everything that needs no running suite
+	$(BIN)/quartet generate --check
+
+.PHONY: test
+test: runtime ## Every test, those on the real runtime included (PYTEST="-k name" for some)
+	$(BIN)/python -m pytest $(PYTEST)
+
+.PHONY: demo
+demo: runtime ## Run the samples of the payables pack from end to end
+	@$(BIN)/quartet demo
+
+.PHONY: run
+run: runtime ## Start the suite and leave it up
+	@$(BIN)/quartet suite up
+	@echo 'The suite is up. Go on with: $(BIN)/quartet submit packs/payables/samples/*.xml'
+	@echo 'See also $(BIN)/quartet task list, $(BIN)/quartet watch, make stop. Logs: .quartet/data/logs/'
+
+.PHONY: stop
+stop: $(INSTALLED) ## Stop what `make run` started
+	@$(BIN)/quartet suite down
+
+.PHONY: bench
+bench: runtime ## Measure speed and size
+	$(BIN)/python -m bench
