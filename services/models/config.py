@@ -125,8 +125,8 @@ def read(path: Path) -> ModelsFile:
     except ValidationError as error:
         faults = (f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
         raise _bad(path, "; ".join(faults)) from error
-    if faults := list(found.problems()):
-        raise _bad(path, "; ".join(faults))
+    if lost := list(found.problems()):
+        raise _bad(path, "; ".join(lost))
     return found
 
 

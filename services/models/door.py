@@ -71,6 +71,7 @@ class Door:
                 "message": completion.message.model_dump(mode="json", exclude_none=True),
                 "finish_reason": completion.finish_reason,
                 "refusal": completion.refusal,
+                "id": completion.id,
             },
             spend=spend,
         )
@@ -84,5 +85,8 @@ def skills_of(caller: str, manifest: Manifest) -> tuple[str, ...]:
     if caller == "critic":
         return tuple(f"critic.{skill.kind}" for skill in manifest.skills)
     return tuple(
-        f"specialist.{kind}" for s in manifest.specialists if s.app_id == caller for kind in s.skills
+        f"specialist.{kind}"
+        for s in manifest.specialists
+        if s.app_id == caller
+        for kind in s.skills
     )

@@ -54,6 +54,8 @@ class Completion:
     finish_reason: Finish
     usage: Usage = Usage()
     refusal: str = ""
+    id: str = ""
+    """The provider's name for this completion, so that two equal ones are paid twice."""
 
 
 class Provider(Protocol):

@@ -33,6 +33,7 @@ class _Answer(BaseModel):
     """What is read of an answer; further fields are a provider's own."""
 
     choices: Annotated[list[_Choice], Field(min_length=1)]
+    id: str = ""
     model: str = ""
     usage: _Used
 
@@ -75,6 +76,7 @@ def completion_of(body: bytes) -> Completion:
         finish_reason=choice.finish_reason,
         usage=Usage(answer.usage.prompt_tokens, answer.usage.completion_tokens, answer.model[:200]),
         refusal=choice.message.refusal or "",
+        id=answer.id[:200],
     )
 
 

@@ -40,7 +40,7 @@ class Numbered:
     """The ids of one request, numbered in the order of their first use."""
 
     def __init__(self, request: ChatRequest) -> None:
-        """Number the ids of a request; ``text`` is its canonical form with the numbers."""
+        """Give the ids of a request numbers; ``text`` is its canonical form with them."""
         self._numbers: dict[str, str] = {}
         plain: Json = {
             "skill": request.purpose.skill,
