@@ -69,7 +69,7 @@ def _absent(error: grpc.RpcError) -> bool:
 
 
 def _away(error: grpc.RpcError) -> RetryLater:
-    code = error.code().name if isinstance(error, grpc.Call) else "UNKNOWN"
+    code = getattr(error, "code", lambda: None)()
     return RetryLater(
         f"The workflow engine gave no answer ({code}). It may be restarting; try again.",
         cause="network",

@@ -86,13 +86,25 @@ def call(
 
 
 def child(ctx: DaprWorkflowContext, remote: Remote[Sent, Got], sent: Sent, name: str) -> Any:  # noqa: ANN401
-    """Start a child workflow with instance id ``name``; the task is awaited by ``ended``."""
+    """Start a child workflow with instance id ``name``; ``ended`` reads its result."""
     return ctx.call_child_workflow(
         remote.name,
         input=sent.model_dump(mode="json"),
         instance_id=name,
         app_id=remote.app_id or None,
     )
+
+
+def run_child(
+    ctx: DaprWorkflowContext, remote: Remote[Sent, Got], sent: Sent, name: str
+) -> Steps[Got]:
+    """Run a child workflow to its end; raises its Failing."""
+    task = child(ctx, remote, sent, name)
+    try:
+        yield task
+    except TaskFailedError as error:
+        raise told(error) from error
+    return remote.returns.model_validate(task.get_result())
 
 
 def ended(task: Any, returns: type[Got]) -> Got:  # noqa: ANN401

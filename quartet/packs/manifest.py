@@ -25,6 +25,8 @@ class Skill(Contract):
     tools: tuple[str, ...] = ()
     may_propose: tuple[str, ...] = ()
     decisions: Annotated[tuple[Name, ...], Field(min_length=1)]
+    fails: tuple[Name, ...] = ()
+    """Decisions that, once accepted by the critic, end the task as failed."""
 
 
 class Tier(Contract):

@@ -1,0 +1,90 @@
+"""Tasks as people and clients see them, through the console; how they are stored is elsewhere."""
+
+from typing import Literal
+
+from quartet.contracts.base import Contract, Line, Name, TaskId
+from quartet.contracts.effect import Outcome
+from quartet.contracts.event import DeadLetter
+from quartet.contracts.failure import Failure
+from quartet.contracts.task import Document, Move, SubtaskState, TaskState
+from quartet.contracts.work import Finding, Verdict
+
+Shown = Literal[
+    "submitted",
+    "planning",
+    "running",
+    "waiting",
+    "compensating",
+    "completed",
+    "failed",
+    "cancelled",
+]
+"""A task state, and ``waiting``: running, but only a person can bring it on."""
+
+
+class SubtaskView(Contract):
+    """One subtask with what it came to."""
+
+    id: Name
+    kind: Name
+    app_id: Name
+    state: SubtaskState
+    attempt: int
+    decision: str = ""
+    summary: Line = ""
+    findings: tuple[Finding, ...] = ()
+    verdict: Verdict | None = None
+    outcomes: tuple[Outcome, ...] = ()
+    failure: Failure | None = None
+
+
+class TaskView(Contract):
+    """One task with its subtasks; ``history`` only when one task is asked for."""
+
+    id: TaskId
+    pack: Name
+    goal: str
+    requester: str
+    batch: str | None
+    documents: tuple[Document, ...]
+    state: TaskState
+    shown: Shown
+    summary: Line = ""
+    failure: Failure | None = None
+    not_undone: tuple[str, ...] = ()
+    created: str
+    changed: str
+    subtasks: tuple[SubtaskView, ...] = ()
+    history: tuple[Move, ...] = ()
+
+
+class TaskList(Contract):
+    """Tasks, newest first."""
+
+    tasks: tuple[TaskView, ...]
+
+
+class DeadLetterView(Contract):
+    """A dead letter as kept."""
+
+    id: str
+    letter: DeadLetter
+    replayed: str | None = None
+
+
+class DeadLetters(Contract):
+    """Dead letters, newest first."""
+
+    letters: tuple[DeadLetterView, ...]
+
+
+class Done(Contract):
+    """A plain acknowledgement with one line."""
+
+    says: Line
+
+
+class Why(Contract):
+    """Why somebody asks for something, such as a cancellation."""
+
+    why: Line = ""

@@ -1,0 +1,1 @@
+"""Coordinator: intake, the workflows of a task, the task store; it calls no model."""

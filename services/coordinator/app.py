@@ -1,0 +1,231 @@
+"""The coordinator's app: subscriptions, the verbs of the console, and what runs beside them."""
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dapr.ext.fastapi import DaprApp
+from fastapi import FastAPI
+from joserfc.jwk import KeySetSerialization
+from pydantic import ValidationError
+
+from quartet.contracts.event import TOPICS, DeadLetter, dead
+from quartet.contracts.failure import Failure
+from quartet.contracts.view import DeadLetters, Done, TaskList, TaskView, Why
+from quartet.contracts.work import Verdict
+from quartet.durable.client import Workflows
+from quartet.durable.host import Host
+from quartet.packs.load import Pack, load
+from quartet.resilience.failures import Abandon, Failing
+from quartet.service.database import connect, migrate
+from quartet.service.events import RETRY, SUCCESS, listen
+from quartet.service.log import get_logger
+from quartet.service.settings import Settings, from_environment
+from quartet.service.web import build_app, serve
+from quartet.sidecar.client import Sidecar
+from quartet.sidecar.ports import Invoker, Publisher
+from services.coordinator import views
+from services.coordinator.activities import TaskSteps
+from services.coordinator.intake import Intake, unwrapped
+from services.coordinator.messages import (
+    CLAIM_TASK,
+    CLOSE_SUBTASK,
+    CONFIRM_STOP,
+    FINISH_TASK,
+    RECORD_RESULT,
+    REGISTER_PLAN,
+    RUN_SUBTASK,
+    RUN_TASK,
+)
+from services.coordinator.store import TaskStore
+from services.coordinator.sweep import Sweep
+from services.coordinator.tables import DeadLetterRow
+from services.coordinator.workflow import TaskWorkflows
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+log = get_logger("coordinator")
+
+
+class Coordinator:
+    """The parts of the service, composed once; tests compose it with other ports."""
+
+    def __init__(self, settings: Settings, invoker: Invoker, publisher: Publisher) -> None:
+        """Take the settings and the sidecar's ports; migrates the task store."""
+        self.settings, self.publisher = settings, publisher
+        self.pack: Pack = load(settings.pack)
+        url = settings.database("tasks")
+        migrate(url, MIGRATIONS)
+        self.store = TaskStore(connect(url))
+        self.workflows = Workflows(settings.dapr_grpc_port)
+        self.steps = TaskSteps(self.pack, self.store, invoker, publisher, self.workflows.terminate)
+        self.intake = Intake(self.pack, self.store, invoker, self._keys, self.workflows.schedule)
+        self.sweep = Sweep(self.store, self.workflows, publisher, self.steps.finish_task)
+        self.host = Host(settings.dapr_grpc_port)
+        self._register(TaskWorkflows(self.pack))
+
+    def _register(self, workflows: TaskWorkflows) -> None:
+        self.host.workflow(RUN_TASK, workflows.run_task)
+        self.host.workflow(RUN_SUBTASK, workflows.run_subtask)
+        self.host.activity(CLAIM_TASK, self.steps.claim_task)
+        self.host.activity(REGISTER_PLAN, self.steps.register_plan)
+        self.host.activity(RECORD_RESULT, self.steps.record_result)
+        self.host.activity(CLOSE_SUBTASK, self.steps.close_subtask)
+        self.host.activity(CONFIRM_STOP, self.steps.confirm_stop)
+        self.host.activity(FINISH_TASK, self.steps.finish_task)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Work until the block ends."""
+        with self.host.running(), self.sweep.running():
+            yield
+        self.workflows.close()
+
+    def _keys(self) -> KeySetSerialization:
+        path = self.settings.data / "trust" / "clients.jwks.json"
+        keys: KeySetSerialization = json.loads(path.read_text(encoding="utf-8"))
+        return keys
+
+    def submitted(self, delivered: dict[str, Any]) -> dict[str, str]:
+        """Take a raw stream entry; what can not be accepted becomes a dead letter."""
+        try:
+            raw = unwrapped(delivered)
+            self.intake.take(raw)
+        except Failing as error:
+            if error.failure.advice in ("retry-now", "retry-later"):
+                log.warning("task-submitted waits: %s", error.failure.detail)
+                return RETRY
+            self._bury("task-submitted", error.failure, raw_of(delivered))
+        return SUCCESS
+
+    def reviewed(self, event: dict[str, Any]) -> dict[str, str]:
+        """Keep a verdict and wake the subtask that waits for it."""
+        try:
+            said_by("/critic", event)
+            verdict = Verdict.model_validate(event.get("data"))
+            instance = self.store.keep_verdict(verdict)
+        except ValidationError as error:
+            says = f"The verdict does not fit its contract: {error}"[:900]
+            refused = Abandon(says, cause="data", title="MalformedEvent")
+            self._bury("subtask-reviewed", refused.failure, json.dumps(event))
+        except Abandon as error:
+            self._bury("subtask-reviewed", error.failure, json.dumps(event))
+        else:
+            if instance:
+                self.workflows.wake(instance, f"reviewed-{verdict.attempt}")
+        return SUCCESS
+
+    def buried(self, event: dict[str, Any]) -> dict[str, str]:
+        """Keep a dead letter: ours with its reason, or a sidecar's after its last try."""
+        topic = str(event.get("topic", "")).removesuffix("-dead")
+        try:
+            letter = DeadLetter.model_validate(event.get("data"))
+        except ValidationError:
+            reason = Failure(
+                title="NotHandled",
+                detail="No subscriber could handle the event, however often it was delivered.",
+                cause="tool",
+                advice="retry-later",
+            )
+            body = json.dumps(event.get("data", event))
+            letter = DeadLetter(topic=topic, reason=reason, body=body, at=_now())
+        self.store.keep_dead_letter(letter)
+        return SUCCESS
+
+    def replay(self, letter: str) -> Done:
+        """Publish the body of a dead letter on its topic again."""
+        with self.store.transaction() as session:
+            row = session.get(DeadLetterRow, letter)
+            if row is None:
+                raise Abandon(f"There is no dead letter {letter!r}.", cause="data")
+            row.replayed = datetime.now(UTC)
+            topic, body = row.topic, row.body
+        if topic != "task-submitted":
+            says = f"Only task-submitted is replayed; a task's own sweep repeats {topic}."
+            raise Abandon(says, cause="data", title="NotReplayable")
+        self.submitted({"data_base64": base64.b64encode(body.encode()).decode()})
+        return Done(says=f"{topic}: taken in again")
+
+    def _bury(self, topic: str, reason: Failure, body: str) -> None:
+        log.warning("%s: %s", topic, reason.detail)
+        letter = DeadLetter(topic=topic, reason=reason, body=body[:100_000], at=_now())
+        name = f"{topic}.{hash((topic, body)) & 0xFFFFFFFF:08x}"
+        self.publisher.publish(dead(topic), name, letter)
+
+
+def build(coordinator: Coordinator) -> FastAPI:
+    """Return the app of a composed coordinator."""
+    pack = coordinator.pack
+    app = build_app(coordinator.settings, pack.manifest, coordinator.running)
+    dapr = DaprApp(app)
+    listen(dapr, "task-submitted", coordinator.submitted, raw=True)
+    listen(dapr, "subtask-reviewed", coordinator.reviewed)
+    for topic in TOPICS:
+        listen(dapr, dead(topic), coordinator.buried)
+    _serve_console(app, coordinator)
+    return app
+
+
+def _serve_console(app: FastAPI, coordinator: Coordinator) -> None:
+    store = coordinator.store
+
+    @app.get("/callers/{caller}/tasks")
+    def tasks(batch: str | None = None, state: str | None = None, most: int = 200) -> TaskList:
+        with store.transaction() as session:
+            return TaskList(tasks=tuple(views.task_views(session, batch, state, most)))
+
+    @app.get("/callers/{caller}/tasks/{task}")
+    def task(task: str) -> TaskView:
+        with store.transaction() as session:
+            return views.task_view(session, task)
+
+    @app.post("/callers/{caller}/tasks/{task}/cancel")
+    def cancel(task: str, why: Why) -> Done:
+        if not store.ask_stop(task, f"cancelled: {why.why or 'no reason given'}"):
+            says = f"Task {task} is unknown or has ended; there is nothing to cancel."
+            raise Abandon(says, cause="data", title="NothingToCancel")
+        coordinator.workflows.wake(task, "stop", "cancelled")
+        return Done(says=f"{task} is being cancelled")
+
+    @app.get("/callers/{caller}/dead-letters")
+    def dead_letters(most: int = 100) -> DeadLetters:
+        with store.transaction() as session:
+            return DeadLetters(letters=tuple(views.dead_letters(session, most)))
+
+    @app.post("/callers/{caller}/dead-letters/{letter}/replay")
+    def replay(letter: str) -> Done:
+        return coordinator.replay(letter)
+
+
+def said_by(source: str, event: dict[str, Any]) -> None:
+    """Raise Abandon unless the event names this source."""
+    if event.get("source") != source:
+        says = f"Only {source} may say this; the event's source is {event.get('source')!r}."
+        raise Abandon(says, cause="policy", title="WrongSource")
+
+
+def raw_of(delivered: dict[str, Any]) -> str:
+    """Return what was delivered as text, for people who look at a dead letter."""
+    try:
+        return unwrapped(delivered).decode("utf-8", "replace")
+    except Failing:
+        return json.dumps(delivered)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def main() -> None:
+    """Serve beside the sidecar."""
+    settings = from_environment()
+    sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
+    coordinator = Coordinator(settings, sidecar, sidecar)
+    serve(build(coordinator), settings)
+
+
+if __name__ == "__main__":
+    main()

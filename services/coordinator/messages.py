@@ -1,0 +1,123 @@
+"""What the coordinator's own workflows and steps say to each other; other apps never see these."""
+
+from pydantic import Field
+
+from quartet.contracts.base import Contract, Digest, Line, Name, TaskId, ValueId
+from quartet.contracts.effect import Outcome
+from quartet.contracts.failure import Failure, Refusal
+from quartet.contracts.plan import Plan, Subtask
+from quartet.contracts.remote import Remote
+from quartet.contracts.task import SubtaskState, Task, TaskState
+from quartet.contracts.work import Given, WorkOrder, WorkResult
+from quartet.durable.steps import StopAsked
+
+
+class Start(Contract):
+    """The input of run_task: which task, and the nonce of this run."""
+
+    task: TaskId
+    run: str
+
+
+class Closed(Contract):
+    """Where a subtask stands after a step closed, held or reopened it."""
+
+    subtask: Name
+    state: SubtaskState
+    decision: str = ""
+    values: tuple[ValueId, ...] = ()
+    feedback: str = ""
+    outcomes: tuple[Outcome, ...] = ()
+    failure: Failure | None = None
+
+
+class Opened(Contract):
+    """How far an earlier run brought a subtask: its attempt, and the result that stays."""
+
+    subtask: Name
+    attempt: int = Field(ge=1)
+    feedback: str = ""
+    result: WorkResult | None = None
+
+
+class Claimed(Contract):
+    """The task of this run and what earlier runs left; no task when this run is not the one."""
+
+    task: Task | None = None
+    plan: Plan | None = None
+    closed: tuple[Closed, ...] = ()
+    opened: tuple[Opened, ...] = ()
+
+
+class DraftedPlan(Contract):
+    """A plan to check, store and register."""
+
+    start: Start
+    plan: Plan
+
+
+class PlanChecked(Contract):
+    """Why the plan is refused; nothing when it is now the task's plan."""
+
+    refused: tuple[Refusal, ...] = ()
+
+
+class SubtaskRun(Contract):
+    """The input of run_subtask."""
+
+    start: Start
+    task: Task
+    subtask: Subtask
+    app_id: Name
+    given: tuple[Given, ...] = ()
+    opened: Opened | None = None
+
+
+class ResultIn(Contract):
+    """A result that came back from a specialist."""
+
+    start: Start
+    order: WorkOrder
+    by: Name
+    instance: str
+    result: WorkResult
+
+
+class Recorded(Contract):
+    """The digest that the verdict will name."""
+
+    proposal_digest: Digest
+
+
+class Closing(Contract):
+    """An attempt to close: after a review, after a decision, or after the work failed."""
+
+    start: Start
+    subtask: Name
+    attempt: int
+    failure: Failure | None = None
+
+
+class Finish(Contract):
+    """How a task ends: with a summary, a failure, or because it was stopped."""
+
+    start: Start
+    summary: Line = ""
+    failure: Failure | None = None
+    stopped: Line = ""
+
+
+class Finished(Contract):
+    """The terminal state."""
+
+    state: TaskState | None = None
+
+
+CLAIM_TASK = Remote("", "claim_task", Start, Claimed)
+REGISTER_PLAN = Remote("", "register_plan", DraftedPlan, PlanChecked)
+RECORD_RESULT = Remote("", "record_result", ResultIn, Recorded)
+CLOSE_SUBTASK = Remote("", "close_subtask", Closing, Closed)
+CONFIRM_STOP = Remote("", "confirm_stop", Start, StopAsked)
+FINISH_TASK = Remote("", "finish_task", Finish, Finished)
+RUN_TASK = Remote("", "run_task", Start, Finished)
+RUN_SUBTASK = Remote("", "run_subtask", SubtaskRun, Closed)

@@ -1,0 +1,271 @@
+"""The task store: rows in, typed messages out, legal moves only; what calls others is elsewhere."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from quartet.contracts.effect import Outcome
+from quartet.contracts.event import DeadLetter
+from quartet.contracts.failure import Failure
+from quartet.contracts.plan import Plan
+from quartet.contracts.task import (
+    SUBTASK_MOVES,
+    TASK_MOVES,
+    TERMINAL,
+    SubtaskState,
+    Task,
+    TaskState,
+)
+from quartet.contracts.work import ReviewOrder, Verdict, WorkResult
+from quartet.resilience.failures import Abandon
+from quartet.trust.digest import digest
+from services.coordinator.messages import Claimed, Closed, Opened, Start
+from services.coordinator.tables import DeadLetterRow, MoveRow, ReviewRow, SubtaskRow, TaskRow
+
+ENDED: tuple[SubtaskState, ...] = ("done", "rejected", "dropped", "failed")
+
+
+class TaskStore:
+    """The coordinator's database; every method is one transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Take the engine of a migrated database."""
+        self._engine = engine
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Open a transaction; it is committed when the block ends well."""
+        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def accept(self, task: Task, source: str, event_id: str, run: str) -> Start | None:
+        """Insert a task once; return its start, or None when it is there already."""
+        now = datetime.now(UTC)
+        row = TaskRow(
+            id=task.id,
+            source=source,
+            event_id=event_id,
+            requester=task.requester,
+            batch=task.batch,
+            task=task.model_dump(mode="json"),
+            state="submitted",
+            run=run,
+            created=now,
+            changed=now,
+            checked=now,
+            deadline=now + timedelta(seconds=task.limits.deadline_s),
+        )
+        try:
+            with self.transaction() as session:
+                session.add(row)
+                session.flush()
+                session.add(_entry(task.id, "task", ("", "submitted"), "accepted"))
+        except IntegrityError:
+            return None
+        return Start(task=task.id, run=run)
+
+    def claim(self, start: Start) -> Claimed:
+        """Give the task to this run if it is the run that was started, and not ended."""
+        with self.transaction() as session:
+            row = session.get(TaskRow, start.task)
+            if row is None or row.run != start.run or row.state in TERMINAL:
+                return Claimed()
+            row.claimed = True
+            if row.state == "submitted":
+                move_task(session, row, "planning")
+            row.checked = datetime.now(UTC)
+            return Claimed(
+                task=Task.model_validate(row.task),
+                plan=Plan.model_validate(row.plan) if row.plan else None,
+                closed=tuple(closed(s) for s in _subtasks(session, row.id) if s.state in ENDED),
+                opened=tuple(
+                    _opened(s)
+                    for s in _subtasks(session, row.id)
+                    if s.state not in ENDED and s.attempt
+                ),
+            )
+
+    def keep_plan(self, start: Start, plan: Plan, apps: dict[str, str]) -> Plan:
+        """Keep the plan of a task unless it has one; return the one that counts."""
+        with self.transaction() as session:
+            row = own(session, start)
+            if row.plan is not None:
+                return Plan.model_validate(row.plan)
+            row.plan = plan.model_dump(mode="json")
+            for position, subtask in enumerate(plan.subtasks):
+                session.add(
+                    SubtaskRow(
+                        task=row.id,
+                        id=subtask.id,
+                        position=position,
+                        kind=subtask.kind,
+                        app_id=apps[subtask.kind],
+                        state="working",
+                    )
+                )
+            return plan
+
+    def start_running(self, start: Start) -> None:
+        """Note that the plan is registered and subtasks may begin."""
+        with self.transaction() as session:
+            row = own(session, start)
+            if row.state == "planning":
+                move_task(session, row, "running")
+
+    def keep_result(self, start: Start, completed: ReviewOrder, instance: str) -> ReviewOrder:
+        """Keep the result of an attempt unless there is one; return the one that counts."""
+        order = completed.order
+        with self.transaction() as session:
+            own(session, start)
+            row = subtask_row(session, order.task, order.subtask.id)
+            row.instance = instance
+            if row.attempt == order.attempt and row.completed is not None:
+                return ReviewOrder.model_validate(row.completed)
+            row.attempt = order.attempt
+            row.result = completed.result.model_dump(mode="json")
+            row.completed = completed.model_dump(mode="json")
+            row.proposal_digest = completed.proposal_digest
+            row.published, row.publish_at = 1, datetime.now(UTC) + timedelta(seconds=30)
+            if row.state == "working":
+                move_subtask(session, row, "reviewing", f"attempt {order.attempt}")
+            return completed
+
+    def keep_verdict(self, verdict: Verdict) -> str | None:
+        """Store a verdict unless there is one; return the instance to wake, if any waits."""
+        with self.transaction() as session:
+            key = (verdict.task, verdict.subtask, verdict.attempt, verdict.proposal_digest)
+            row = session.get(SubtaskRow, (verdict.task, verdict.subtask))
+            if row is None:
+                raise Abandon(
+                    f"There is no subtask {verdict.subtask!r} of task {verdict.task}.",
+                    cause="data",
+                    title="UnknownSubtask",
+                )
+            if session.get(ReviewRow, key) is None:
+                session.add(
+                    ReviewRow(
+                        task=verdict.task,
+                        subtask=verdict.subtask,
+                        attempt=verdict.attempt,
+                        proposal_digest=verdict.proposal_digest,
+                        verdict=verdict.model_dump(mode="json"),
+                        at=datetime.now(UTC),
+                    )
+                )
+            waits = row.state == "reviewing" and row.attempt == verdict.attempt
+            return row.instance if waits else None
+
+    def keep_dead_letter(self, letter: DeadLetter) -> None:
+        """Keep a dead letter; the same one again is kept once."""
+        key = digest({"topic": letter.topic, "body": letter.body})
+        with self.transaction() as session:
+            if session.get(DeadLetterRow, key) is None:
+                session.add(
+                    DeadLetterRow(
+                        id=key,
+                        topic=letter.topic,
+                        reason=letter.reason.model_dump(mode="json"),
+                        body=letter.body,
+                        at=datetime.now(UTC),
+                    )
+                )
+
+    def ask_stop(self, task: str, why: str) -> bool:
+        """Note that a task shall stop; return False when it has ended or is unknown."""
+        with self.transaction() as session:
+            row = session.get(TaskRow, task)
+            if row is None or row.state in TERMINAL:
+                return False
+            row.stop = row.stop or why
+            return True
+
+
+def own(session: Session, start: Start) -> TaskRow:
+    """Return the task of a run; raises Abandon when another run has taken it, or it ended."""
+    row = session.get(TaskRow, start.task)
+    if row is None or row.run != start.run:
+        raise Abandon(f"Another run has taken task {start.task}.", cause="data", title="Superseded")
+    if row.state in TERMINAL:
+        raise Abandon(f"Task {start.task} is {row.state}.", cause="data", title="TaskEnded")
+    row.checked = datetime.now(UTC)
+    return row
+
+
+def subtask_row(session: Session, task: str, subtask: str) -> SubtaskRow:
+    """Return a subtask's row; raises Abandon when the plan has none of this id."""
+    row = session.get(SubtaskRow, (task, subtask))
+    if row is None:
+        raise Abandon(
+            f"Task {task} has no subtask {subtask!r}.", cause="data", title="UnknownSubtask"
+        )
+    return row
+
+
+def verdict_of(session: Session, row: SubtaskRow) -> Verdict | None:
+    """Return the stored verdict on the present attempt of a subtask."""
+    key = (row.task, row.id, row.attempt, row.proposal_digest)
+    found = session.get(ReviewRow, key)
+    return Verdict.model_validate(found.verdict) if found else None
+
+
+def move_task(session: Session, row: TaskRow, after: TaskState, why: str = "") -> None:
+    """Move a task to a state; raises Abandon for an illegal transition."""
+    _legal(row.state, after, TASK_MOVES[row.state])
+    session.add(_entry(row.id, "task", (row.state, after), why))
+    row.state, row.changed = after, datetime.now(UTC)
+
+
+def move_subtask(session: Session, row: SubtaskRow, after: SubtaskState, why: str = "") -> None:
+    """Move a subtask to a state; raises Abandon for an illegal transition."""
+    _legal(row.state, after, SUBTASK_MOVES[row.state])
+    session.add(_entry(row.task, row.id, (row.state, after), why))
+    row.state = after
+    if after != "reviewing":
+        row.publish_at = None
+
+
+def closed(row: SubtaskRow) -> Closed:
+    """Return where a subtask stands."""
+    result = WorkResult.model_validate(row.result) if row.result else None
+    return Closed.model_validate(
+        {
+            "subtask": row.id,
+            "state": row.state,
+            "decision": result.decision if result else "",
+            "values": result.values if result else (),
+            "feedback": row.feedback,
+            "outcomes": tuple(Outcome.model_validate(o) for o in row.outcomes),
+            "failure": Failure.model_validate(row.failure) if row.failure else None,
+        }
+    )
+
+
+def _opened(row: SubtaskRow) -> Opened:
+    reopened = row.state == "working"
+    return Opened(
+        subtask=row.id,
+        attempt=row.attempt + 1 if reopened else row.attempt,
+        feedback=row.feedback,
+        result=None if reopened or not row.result else WorkResult.model_validate(row.result),
+    )
+
+
+def _subtasks(session: Session, task: str) -> list[SubtaskRow]:
+    query = select(SubtaskRow).where(SubtaskRow.task == task).order_by(SubtaskRow.position)
+    return list(session.scalars(query))
+
+
+def _legal(before: str, after: str, may: tuple[str, ...]) -> None:
+    if after not in may:
+        says = f"{before} cannot become {after}; it may become {', '.join(may) or 'nothing'}."
+        raise Abandon(says, cause="data", title="IllegalTransition")
+
+
+def _entry(task: str, subject: str, move: tuple[str, str], why: str) -> MoveRow:
+    before, after = move
+    now = datetime.now(UTC)
+    return MoveRow(task=task, subject=subject, before=before, after=after, why=why[:500], at=now)

@@ -1,0 +1,176 @@
+"""The leased sweep: what a lost event, a lost workflow or a deadline would leave undone.
+
+One replica holds the lease at a time. Nothing here decides about a task's work: it schedules,
+publishes again, wakes and stops.
+"""
+
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from quartet.contracts.task import TERMINAL
+from quartet.contracts.work import ReviewOrder
+from quartet.durable.client import Workflows
+from quartet.resilience.failures import Failing
+from quartet.service.log import get_logger
+from quartet.sidecar.ports import Publisher
+from services.coordinator.activities import event_id
+from services.coordinator.messages import RUN_TASK, Finish, Start
+from services.coordinator.store import TaskStore, verdict_of
+from services.coordinator.tables import LeaseRow, SubtaskRow, TaskRow
+
+LEASE = timedelta(seconds=10)
+UNCLAIMED = timedelta(seconds=5)
+QUIET = timedelta(seconds=10)
+"""A claimed task that did not move for so long is looked up in Dapr."""
+STOP_GRACE = timedelta(seconds=20)
+"""After so long a stopped task is ended here: its workflow did not answer the stop."""
+MAX_RUNS = 20
+log = get_logger("coordinator.sweep")
+
+
+@dataclass
+class Sweep:
+    """One pass a second while it holds the lease."""
+
+    store: TaskStore
+    workflows: Workflows
+    publisher: Publisher
+    finish: Callable[[Finish], object]
+    owner: str = field(default_factory=lambda: secrets.token_hex(8))
+    every_s: float = 1.0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Sweep in a thread until the block ends."""
+        stop = threading.Event()
+        thread = threading.Thread(target=self._loop, args=(stop,), name="sweep", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(timeout=15)
+
+    def _loop(self, stop: threading.Event) -> None:
+        while not stop.wait(self.every_s):
+            try:
+                self.pass_once(datetime.now(UTC))
+            except Exception:  # the outermost loop: the next pass tries again
+                log.exception("a sweep failed; the next one tries again")
+
+    def pass_once(self, now: datetime) -> None:
+        """Make one pass, if the lease is ours."""
+        if not self._leased(now):
+            return
+        for work in (self._start_unclaimed, self._revive, self._review_again, self._stop_late):
+            try:
+                work(now)
+            except Failing as error:
+                log.warning("%s: %s", work.__name__, error.failure.detail)
+
+    def _leased(self, now: datetime) -> bool:
+        with self.store.transaction() as session:
+            row = session.get(LeaseRow, "sweep")
+            if row is None:
+                return _first_lease(session, self.owner, now)
+            taken = session.execute(
+                update(LeaseRow)
+                .where(LeaseRow.name == "sweep")
+                .where((LeaseRow.owner == self.owner) | (LeaseRow.until < now))
+                .values(owner=self.owner, until=now + LEASE)
+            )
+            return bool(taken.rowcount)  # type: ignore[attr-defined]
+
+    def _start_unclaimed(self, now: datetime) -> None:
+        for start in self._due(TaskRow.claimed.is_(False), now - UNCLAIMED, now):
+            self.workflows.schedule(RUN_TASK.name, start.task, start)
+
+    def _revive(self, now: datetime) -> None:
+        """Give a new run to a claimed, unfinished task whose workflow Dapr has lost."""
+        for start in self._due(TaskRow.claimed.is_(True), now - QUIET, now):
+            if self.workflows.status(start.task) == "live":
+                continue
+            log.warning("task %s has no live workflow; it runs again", start.task)
+            with self.store.transaction() as session:
+                row = session.get_one(TaskRow, start.task)
+                if row.state in TERMINAL or row.run != start.run:
+                    continue
+                if row.runs >= MAX_RUNS:
+                    row.stop = row.stop or f"failed {row.runs} runs"
+                    row.deadline = now - STOP_GRACE
+                    continue
+                row.run, row.claimed, row.runs = secrets.token_hex(8), False, row.runs + 1
+                again = Start(task=row.id, run=row.run)
+            self.workflows.schedule(RUN_TASK.name, again.task, again)
+
+    def _due(self, claimed: object, before: datetime, now: datetime) -> list[Start]:
+        """Return the runs that did not move since ``before``; they are looked at once a while."""
+        with self.store.transaction() as session:
+            rows = session.scalars(
+                select(TaskRow)
+                .where(TaskRow.state.not_in(TERMINAL), TaskRow.checked < before, claimed)  # type: ignore[arg-type]
+                .order_by(TaskRow.checked)
+                .limit(100)
+            ).all()
+            for row in rows:
+                row.checked = now
+            return [Start(task=row.id, run=row.run) for row in rows]
+
+    def _review_again(self, now: datetime) -> None:
+        """Wake who has its verdict, and ask the critic again for who has none."""
+        with self.store.transaction() as session:
+            rows = session.scalars(
+                select(SubtaskRow)
+                .where(SubtaskRow.state == "reviewing", SubtaskRow.publish_at < now)
+                .limit(100)
+            ).all()
+            wake = [(r.instance, r.attempt) for r in rows if verdict_of(session, r)]
+            ask = [r.completed for r in rows if r.completed and not verdict_of(session, r)]
+            for row in rows:
+                row.publish_at = now + timedelta(seconds=30 * 2 ** min(row.published, 7))
+                row.published += 1
+        for instance, attempt in wake:
+            self.workflows.wake(instance, f"reviewed-{attempt}")
+        for completed in ask:
+            order = ReviewOrder.model_validate(completed)
+            self.publisher.publish("subtask-completed", event_id(order), order)
+
+    def _stop_late(self, now: datetime) -> None:
+        """Stop what is past its deadline or asked to stop; end it here if that is not heard."""
+        with self.store.transaction() as session:
+            rows = session.scalars(
+                select(TaskRow)
+                .where(TaskRow.state.not_in(TERMINAL))
+                .where((TaskRow.deadline < now) | TaskRow.stop.is_not(None))
+                .limit(100)
+            ).all()
+            late = []
+            for row in rows:
+                if row.stop is None:
+                    row.stop = "deadline"
+                if row.deadline is None or row.deadline > now:
+                    row.deadline = now
+                late.append((Start(task=row.id, run=row.run), row.stop, row.deadline))
+        for start, why, since in late:
+            if now - since > STOP_GRACE:
+                self.workflows.terminate(start.task)
+                self.finish(Finish(start=start, stopped=why))
+            else:
+                self.workflows.wake(start.task, "stop", why)
+
+
+def _first_lease(session: Session, owner: str, now: datetime) -> bool:
+    try:
+        with session.begin_nested():
+            session.add(LeaseRow(name="sweep", owner=owner, until=now + LEASE))
+    except IntegrityError:
+        return False
+    return True

@@ -1,0 +1,118 @@
+"""The task store as people see it; nothing is changed here."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from quartet.contracts.event import DeadLetter
+from quartet.contracts.task import Move, Task
+from quartet.contracts.view import DeadLetterView, Shown, SubtaskView, TaskView
+from quartet.contracts.work import Verdict, WorkResult
+from quartet.resilience.failures import Abandon
+from services.coordinator.tables import DeadLetterRow, MoveRow, ReviewRow, SubtaskRow, TaskRow
+
+
+def task_views(session: Session, batch: str | None, state: str | None, most: int) -> list[TaskView]:
+    """Return tasks, newest first; of one batch, in one shown state."""
+    query = select(TaskRow).order_by(TaskRow.created.desc(), TaskRow.id).limit(most)
+    if batch is not None:
+        query = query.where(TaskRow.batch == batch)
+    views = [view(session, row) for row in session.scalars(query)]
+    return [v for v in views if state in (None, v.shown)]
+
+
+def task_view(session: Session, task: str) -> TaskView:
+    """Return one task with its history; raises Abandon for an unknown id."""
+    row = session.get(TaskRow, task)
+    if row is None:
+        raise UnknownTask(
+            f"There is no task {task!r}. `quartet task list` shows the tasks.",
+            cause="data",
+        )
+    moves = session.scalars(select(MoveRow).where(MoveRow.task == task).order_by(MoveRow.id))
+    history = tuple(
+        Move(at=_at(m.at), subject=m.subject, before=m.before, after=m.after, why=m.why)
+        for m in moves
+    )
+    return view(session, row).model_copy(update={"history": history})
+
+
+class UnknownTask(Abandon):
+    """There is no task of this id."""
+
+    status = 404
+
+
+def view(session: Session, row: TaskRow) -> TaskView:
+    """Return a task with its subtasks."""
+    task = Task.model_validate(row.task)
+    query = select(SubtaskRow).where(SubtaskRow.task == row.id).order_by(SubtaskRow.position)
+    subtasks = tuple(_subtask(session, s) for s in session.scalars(query))
+    return TaskView.model_validate(
+        {
+            "id": row.id,
+            "pack": task.pack,
+            "goal": task.goal,
+            "requester": row.requester,
+            "batch": row.batch,
+            "documents": task.documents,
+            "state": row.state,
+            "shown": shown(row.state, [s.state for s in subtasks]),
+            "summary": row.summary,
+            "failure": row.failure,
+            "not_undone": tuple(row.not_undone),
+            "created": _at(row.created),
+            "changed": _at(row.changed),
+            "subtasks": subtasks,
+        }
+    )
+
+
+def shown(state: str, subtasks: list[str]) -> Shown:
+    """Return the state to show: ``waiting`` when something is held and nothing else can move."""
+    active = {"reviewing", "committing"} & set(subtasks)
+    if state == "running" and "held" in subtasks and not active:
+        return "waiting"
+    found: Shown = state  # type: ignore[assignment]
+    return found
+
+
+def dead_letters(session: Session, most: int) -> list[DeadLetterView]:
+    """Return dead letters, newest first."""
+    query = select(DeadLetterRow).order_by(DeadLetterRow.at.desc()).limit(most)
+    return [
+        DeadLetterView(
+            id=row.id,
+            letter=DeadLetter.model_validate(
+                {"topic": row.topic, "reason": row.reason, "body": row.body, "at": _at(row.at)}
+            ),
+            replayed=_at(row.replayed) if row.replayed else None,
+        )
+        for row in session.scalars(query)
+    ]
+
+
+def _subtask(session: Session, row: SubtaskRow) -> SubtaskView:
+    result = WorkResult.model_validate(row.result) if row.result else None
+    key = (row.task, row.id, row.attempt, row.proposal_digest or "")
+    review = session.get(ReviewRow, key)
+    return SubtaskView.model_validate(
+        {
+            "id": row.id,
+            "kind": row.kind,
+            "app_id": row.app_id,
+            "state": row.state,
+            "attempt": row.attempt,
+            "decision": result.decision if result else "",
+            "summary": result.summary if result else "",
+            "findings": result.findings if result else (),
+            "verdict": Verdict.model_validate(review.verdict) if review else None,
+            "outcomes": tuple(row.outcomes),
+            "failure": row.failure,
+        }
+    )
+
+
+def _at(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

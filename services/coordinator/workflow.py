@@ -1,0 +1,207 @@
+"""The life of a task as workflows: plan, subtasks, synthesis, end; every side effect is a step."""
+
+from collections.abc import Generator
+from typing import Any
+
+from dapr.ext.workflow import DaprWorkflowContext
+
+from quartet.contracts.plan import Plan, Subtask
+from quartet.contracts.remote import (
+    DRAFT_PLAN,
+    REVISE_PLAN,
+    SYNTHESIZE,
+    WORK,
+    EndedSubtask,
+    PlanOrder,
+    SynthesisOrder,
+)
+from quartet.contracts.task import Task
+from quartet.contracts.work import Given, WorkOrder
+from quartet.durable.steps import Steps, Stop, Stopped, call, child, ended, run_child, wait_for
+from quartet.packs.load import Pack
+from quartet.resilience.failures import Abandon, Failing, failing
+from services.coordinator.messages import (
+    CLAIM_TASK,
+    CLOSE_SUBTASK,
+    CONFIRM_STOP,
+    FINISH_TASK,
+    RECORD_RESULT,
+    REGISTER_PLAN,
+    RUN_SUBTASK,
+    Claimed,
+    Closed,
+    Closing,
+    DraftedPlan,
+    Finish,
+    Finished,
+    Opened,
+    PlanChecked,
+    ResultIn,
+    Start,
+    SubtaskRun,
+)
+
+MAX_IN_FLIGHT = 25
+"""Subtasks of one task that may work at the same time."""
+
+
+class TaskWorkflows:
+    """The two workflows of the coordinator, for one pack."""
+
+    def __init__(self, pack: Pack) -> None:
+        """Take the pack: it says which specialist runs which kind."""
+        self._pack = pack
+
+    def run_task(self, ctx: DaprWorkflowContext, start: Start) -> Steps[Finished]:
+        """Bring one task to its end; a run that may not claim the task does nothing."""
+        claimed = yield from call(ctx, CLAIM_TASK, start)
+        if claimed.task is None:
+            return Finished()
+        stop = Stop(ctx, CONFIRM_STOP, start)
+        try:
+            plan = claimed.plan or (yield from self._planned(ctx, start, claimed.task, stop))
+            closed = yield from self._worked(ctx, start, claimed, plan, stop)
+            order = _synthesis(claimed.task, plan, closed)
+            synthesis = yield from call(ctx, SYNTHESIZE, order, stop)
+            finish = Finish(start=start, summary=synthesis.summary)
+        except Failing as error:
+            finish = Finish(start=start, failure=error.failure)
+        except Stopped as error:
+            finish = Finish(start=start, stopped=str(error))
+        return (yield from call(ctx, FINISH_TASK, finish))
+
+    def _planned(
+        self, ctx: DaprWorkflowContext, start: Start, task: Task, stop: Stop
+    ) -> Steps[Plan]:
+        plan = yield from call(ctx, DRAFT_PLAN, PlanOrder(task=task), stop)
+        checked = yield from call(ctx, REGISTER_PLAN, DraftedPlan(start=start, plan=plan), stop)
+        if checked.refused:
+            again = PlanOrder(task=task, refused=checked.refused)
+            plan = yield from call(ctx, REVISE_PLAN, again, stop)
+            checked = yield from call(ctx, REGISTER_PLAN, DraftedPlan(start=start, plan=plan), stop)
+        if checked.refused:
+            raise _refusal(checked)
+        return plan
+
+    def _worked(
+        self, ctx: DaprWorkflowContext, start: Start, claimed: Claimed, plan: Plan, stop: Stop
+    ) -> Generator[Any, Any, dict[str, Closed]]:
+        closed = {c.subtask: c for c in claimed.closed}
+        running: dict[str, Any] = {}
+        while True:
+            for subtask in plan.ready(closed, {*closed, *running}):
+                if not _due(subtask, closed):
+                    closed[subtask.id] = Closed(subtask=subtask.id, state="dropped")
+                elif len(running) < MAX_IN_FLIGHT:
+                    given = _given(subtask, closed)
+                    running[subtask.id] = self._started(ctx, start, claimed, subtask, given)
+            if not running:
+                if len(closed) == len(plan.subtasks):
+                    return closed
+                continue
+            done = yield from stop.first(*running.values())
+            name = next(n for n, t in running.items() if t is done)
+            closed[name] = _accepted(ended(running.pop(name), Closed))
+
+    def _started(
+        self,
+        ctx: DaprWorkflowContext,
+        start: Start,
+        claimed: Claimed,
+        subtask: Subtask,
+        given: tuple[Given, ...],
+    ) -> Any:  # noqa: ANN401
+        sent = SubtaskRun(
+            start=start,
+            task=claimed.task,
+            subtask=subtask,
+            app_id=self._pack.app_of(subtask.kind),
+            given=given,
+            opened=next((o for o in claimed.opened if o.subtask == subtask.id), None),
+        )
+        return child(ctx, RUN_SUBTASK, sent, f"{start.task}.{subtask.id}.{start.run[:6]}")
+
+    def run_subtask(self, ctx: DaprWorkflowContext, run: SubtaskRun) -> Steps[Closed]:
+        """Bring one subtask to its end: work, review, commit; again while asked to revise."""
+        opened = run.opened or Opened(subtask=run.subtask.id, attempt=1)
+        while True:
+            closing = Closing(start=run.start, subtask=run.subtask.id, attempt=opened.attempt)
+            try:
+                yield from self._reviewed(ctx, run, opened)
+            except Failing as error:
+                closing = closing.model_copy(update={"failure": error.failure})
+            closed = yield from call(ctx, CLOSE_SUBTASK, closing)
+            while closed.state in ("reviewing", "held"):
+                event = "reviewed" if closed.state == "reviewing" else "decided"
+                yield from wait_for(ctx, f"{event}-{opened.attempt}")
+                closed = yield from call(ctx, CLOSE_SUBTASK, closing)
+            if closed.state != "working":
+                return closed
+            opened = Opened(
+                subtask=run.subtask.id, attempt=opened.attempt + 1, feedback=closed.feedback
+            )
+
+    def _reviewed(
+        self, ctx: DaprWorkflowContext, run: SubtaskRun, opened: Opened
+    ) -> Generator[Any, Any, None]:
+        order = WorkOrder(
+            task=run.start.task,
+            pack=run.task.pack,
+            subtask=run.subtask,
+            attempt=opened.attempt,
+            given=run.given,
+            feedback=opened.feedback,
+            turns=run.task.limits.turns,
+        )
+        result = opened.result
+        if result is None:
+            name = f"{ctx.instance_id}.w{opened.attempt}"
+            result = yield from run_child(ctx, WORK.on(run.app_id), order, name)
+        sent = ResultIn(
+            start=run.start, order=order, by=run.app_id, instance=ctx.instance_id, result=result
+        )
+        yield from call(ctx, RECORD_RESULT, sent)
+        yield from wait_for(ctx, f"reviewed-{opened.attempt}")
+
+
+def _due(subtask: Subtask, closed: dict[str, Closed]) -> bool:
+    """Return whether every dependency was accepted and every condition holds."""
+    return all(closed[name].state == "done" for name in subtask.depends_on) and all(
+        closed[c.subtask].decision in c.decisions for c in subtask.when
+    )
+
+
+def _given(subtask: Subtask, closed: dict[str, Closed]) -> tuple[Given, ...]:
+    return tuple(
+        Given(subtask=name, decision=closed[name].decision, values=closed[name].values)
+        for name in subtask.depends_on
+    )
+
+
+def _accepted(closed: Closed) -> Closed:
+    """Return a subtask that ended well; raises the failure of one that did not."""
+    if closed.failure is not None:
+        raise failing(closed.failure)
+    return closed
+
+
+def _synthesis(task: Task, plan: Plan, closed: dict[str, Closed]) -> SynthesisOrder:
+    return SynthesisOrder(
+        task=task,
+        subtasks=tuple(
+            EndedSubtask(
+                id=s.id,
+                kind=s.kind,
+                state=closed[s.id].state,
+                decision=closed[s.id].decision,
+                outcomes=tuple(o.says for o in closed[s.id].outcomes),
+            )
+            for s in plan.subtasks
+        ),
+    )
+
+
+def _refusal(checked: PlanChecked) -> Abandon:
+    says = " ".join(r.says for r in checked.refused)
+    title = "NoSpecialistAvailable" if "NoSpecialistAvailable" in says else "PlanRefused"
+    return Abandon(f"The plan was refused twice: {says}", cause="model", title=title)
