@@ -22,7 +22,7 @@ from quartet.durable.host import Host
 from quartet.packs.load import Pack, load
 from quartet.resilience.failures import Abandon, Failing
 from quartet.service.database import connect, migrate
-from quartet.service.events import RETRY, SUCCESS, listen
+from quartet.service.events import RETRY, SUCCESS, bury, listen, said_by
 from quartet.service.log import get_logger
 from quartet.service.settings import Settings, from_environment
 from quartet.service.web import build_app, serve
@@ -98,7 +98,7 @@ class Coordinator:
             if error.failure.advice in ("retry-now", "retry-later"):
                 log.warning("task-submitted waits: %s", error.failure.detail)
                 return RETRY
-            self._bury("task-submitted", error.failure, raw_of(delivered))
+            bury(self.publisher, "task-submitted", error, raw_of(delivered))
         return SUCCESS
 
     def reviewed(self, event: dict[str, Any]) -> dict[str, str]:
@@ -107,12 +107,8 @@ class Coordinator:
             said_by("/critic", event)
             verdict = Verdict.model_validate(event.get("data"))
             instance = self.store.keep_verdict(verdict)
-        except ValidationError as error:
-            says = f"The verdict does not fit its contract: {error}"[:900]
-            refused = Abandon(says, cause="data", title="MalformedEvent")
-            self._bury("subtask-reviewed", refused.failure, json.dumps(event))
-        except Abandon as error:
-            self._bury("subtask-reviewed", error.failure, json.dumps(event))
+        except (ValidationError, Abandon) as error:
+            bury(self.publisher, "subtask-reviewed", error, json.dumps(event))
         else:
             if instance:
                 self.workflows.wake(instance, f"reviewed-{verdict.attempt}")
@@ -148,12 +144,6 @@ class Coordinator:
             raise Abandon(says, cause="data", title="NotReplayable")
         self.submitted({"data_base64": base64.b64encode(body.encode()).decode()})
         return Done(says=f"{topic}: taken in again")
-
-    def _bury(self, topic: str, reason: Failure, body: str) -> None:
-        log.warning("%s: %s", topic, reason.detail)
-        letter = DeadLetter(topic=topic, reason=reason, body=body[:100_000], at=_now())
-        name = f"{topic}.{hash((topic, body)) & 0xFFFFFFFF:08x}"
-        self.publisher.publish(dead(topic), name, letter)
 
 
 def build(coordinator: Coordinator) -> FastAPI:
@@ -198,13 +188,6 @@ def _serve_console(app: FastAPI, coordinator: Coordinator) -> None:
     @app.post("/callers/{caller}/dead-letters/{letter}/replay")
     def replay(letter: str) -> Done:
         return coordinator.replay(letter)
-
-
-def said_by(source: str, event: dict[str, Any]) -> None:
-    """Raise Abandon unless the event names this source."""
-    if event.get("source") != source:
-        says = f"Only {source} may say this; the event's source is {event.get('source')!r}."
-        raise Abandon(says, cause="policy", title="WrongSource")
 
 
 def raw_of(delivered: dict[str, Any]) -> str:

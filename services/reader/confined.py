@@ -164,7 +164,7 @@ def _write(content: bytes) -> None:
 def confine(memory_bytes: int, cpu_s: int, server: int) -> None:
     """Give up everything a read function does not need; there is no way back for this process."""
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
     for limit in (
         resource.RLIMIT_FSIZE,
         resource.RLIMIT_CORE,

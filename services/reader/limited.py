@@ -1,7 +1,7 @@
 """Runs a pack's read function on untrusted bytes in a limited process. What it may do: confined.py.
 
 A fork server with the functions already loaded makes a child per call; a call costs a fork, some
-milliseconds. Every way a child can end is a value or a failure (ending.py). Safe to call from threads.
+milliseconds. Every way a child can end is a value or a failure (ending.py). Safe with threads.
 """
 
 import json

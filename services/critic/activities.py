@@ -1,0 +1,103 @@
+"""One turn of a review; the first verdict stored for a proposal digest is the one published."""
+
+from dataclasses import dataclass
+
+from quartet.agents.conversation import kept, recalled
+from quartet.agents.loop import Brief, Model, take_turn
+from quartet.contracts.base import Fields
+from quartet.contracts.chat import Purpose
+from quartet.contracts.work import ReviewOrder, Verdict
+from quartet.packs.load import Pack
+from quartet.resilience.failures import Abandon
+from quartet.sidecar.doors import ToolDoor
+from quartet.sidecar.ports import Invoker, Publisher, StateStore
+from quartet.trust.digest import proposal_digest
+from services.critic.messages import Judgement, ReviewEnd, ReviewTurn
+
+
+@dataclass(frozen=True)
+class Critic:
+    """The critic of one pack, with its doors, its conversations and its verdicts."""
+
+    pack: Pack
+    model: Model
+    invoker: Invoker
+    publisher: Publisher
+    conversations: StateStore
+    verdicts: StateStore
+
+    def take_review_turn(self, turn: ReviewTurn) -> ReviewEnd:
+        """Ask for one completion; store and publish the verdict when it is one."""
+        order = turn.order
+        verdict = self._stored(order) if turn.number == 0 else None
+        if verdict is None:
+            verdict = self._asked(turn)
+        if verdict is None:
+            return ReviewEnd()
+        event = (
+            f"{verdict.task}.{verdict.subtask}.{verdict.attempt}.{verdict.proposal_digest[7:15]}"
+        )
+        self.publisher.publish("subtask-reviewed", event, verdict)
+        return ReviewEnd(verdict=verdict)
+
+    def _stored(self, order: ReviewOrder) -> Verdict | None:
+        found = self.verdicts.get(key_of(order))
+        return None if found is None else Verdict.model_validate(found)
+
+    def _asked(self, turn: ReviewTurn) -> Verdict | None:
+        work = turn.order.order
+        skill = self.pack.skill(work.subtask.kind)
+        tools = ToolDoor(self.invoker, work.task, work.subtask.id, work.attempt)
+        brief = Brief(
+            prompt=self.pack.text(skill.review_prompt),
+            material=_material(turn.order, tools) if turn.number == 0 else {},
+            tools={name: self.pack.tools[name] for name in skill.tools},
+            answer=Judgement,
+        )
+        key = f"review.{key_of(turn.order)}"
+        said = recalled(self.conversations, key, turn.number) or brief.opening()
+        purpose = Purpose(
+            task=work.task,
+            subtask=work.subtask.id,
+            attempt=work.attempt,
+            turn=turn.number,
+            skill=f"critic.{skill.kind}",
+        )
+        taken = take_turn(brief, purpose, said, self.model, tools)
+        kept(self.conversations, key, turn.number + 1, taken.said)
+        return None if taken.answer is None else self._first(turn.order, taken.answer)
+
+    def _first(self, order: ReviewOrder, judgement: Judgement) -> Verdict:
+        verdict = Verdict(
+            task=order.order.task,
+            subtask=order.order.subtask.id,
+            attempt=order.order.attempt,
+            proposal_digest=order.proposal_digest,
+            decision=judgement.decision,
+            reasons=judgement.reasons,
+        )
+        first = self.verdicts.put_first(key_of(order), verdict.model_dump(mode="json"))
+        return Verdict.model_validate(first)
+
+
+def key_of(order: ReviewOrder) -> str:
+    """Return the key of a review: task, subtask, attempt, proposal digest."""
+    work = order.order
+    return f"{work.task}.{work.subtask.id}.{work.attempt}.{order.proposal_digest[7:39]}"
+
+
+def check_order(order: ReviewOrder) -> None:
+    """Raise Abandon for a review order whose digest is not that of its result."""
+    work = order.order
+    named = proposal_digest(work.task, work.subtask.id, work.attempt, order.result)
+    if named != order.proposal_digest:
+        raise Abandon(
+            f"The proposal digest of {work.subtask.id!r} is not that of its result.",
+            cause="policy",
+            title="DigestMismatch",
+        )
+
+
+def _material(order: ReviewOrder, tools: ToolDoor) -> Fields:
+    evidence = [tools.value(v).model_dump(mode="json") for v in order.result.values]
+    return {"review": order.model_dump(mode="json"), "evidence": [*evidence]}

@@ -1,0 +1,76 @@
+"""The critic's app: reviews what ``subtask-completed`` names, as a workflow of its own."""
+
+import json
+from typing import Any
+
+from dapr.ext.fastapi import DaprApp
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from quartet.contracts.work import ReviewOrder
+from quartet.durable.client import Workflows
+from quartet.durable.host import Host
+from quartet.packs.load import load
+from quartet.resilience.failures import Abandon
+from quartet.service.events import SUCCESS, bury, listen, said_by
+from quartet.service.settings import Settings, from_environment
+from quartet.service.web import build_app, serve
+from quartet.sidecar.client import Sidecar, SidecarState
+from quartet.sidecar.doors import ModelDoor
+from quartet.sidecar.ports import Publisher
+from services.critic.activities import Critic, check_order, key_of
+from services.critic.messages import REVIEW_SUBTASK, TAKE_REVIEW_TURN
+from services.critic.workflow import review_subtask
+
+
+class Reviews:
+    """Starts a review for each event, unless that review is under way."""
+
+    def __init__(self, workflows: Workflows, publisher: Publisher) -> None:
+        """Take the workflow engine and the topics."""
+        self._workflows, self._publisher = workflows, publisher
+
+    def completed(self, event: dict[str, Any]) -> dict[str, str]:
+        """Take a ``subtask-completed`` event; a repeated one changes nothing."""
+        try:
+            said_by("/coordinator", event)
+            order = ReviewOrder.model_validate(event.get("data"))
+            check_order(order)
+        except (ValidationError, Abandon) as error:
+            bury(self._publisher, "subtask-completed", error, json.dumps(event))
+            return SUCCESS
+        instance = f"review.{key_of(order)}"
+        if self._workflows.status(instance) != "live":
+            self._workflows.schedule(REVIEW_SUBTASK.name, instance, order)
+        return SUCCESS
+
+
+def build(settings: Settings, sidecar: Sidecar) -> FastAPI:
+    """Return the app of the critic."""
+    pack = load(settings.pack)
+    critic = Critic(
+        pack=pack,
+        model=ModelDoor(sidecar),
+        invoker=sidecar,
+        publisher=sidecar,
+        conversations=SidecarState(sidecar, "conversations"),
+        verdicts=SidecarState(sidecar, "verdicts"),
+    )
+    host = Host(settings.dapr_grpc_port)
+    host.workflow(REVIEW_SUBTASK, review_subtask)
+    host.activity(TAKE_REVIEW_TURN, critic.take_review_turn)
+    app = build_app(settings, pack.manifest, host.running)
+    reviews = Reviews(Workflows(settings.dapr_grpc_port), sidecar)
+    listen(DaprApp(app), "subtask-completed", reviews.completed)
+    return app
+
+
+def main() -> None:
+    """Serve beside the sidecar."""
+    settings = from_environment()
+    sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
+    serve(build(settings, sidecar), settings)
+
+
+if __name__ == "__main__":
+    main()

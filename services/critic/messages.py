@@ -1,0 +1,33 @@
+"""What the critic's own workflow and steps say to each other."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from quartet.contracts.base import Contract, Line
+from quartet.contracts.remote import Remote
+from quartet.contracts.work import Decision, ReviewOrder, Verdict
+
+
+class ReviewTurn(Contract):
+    """The next turn of a review."""
+
+    order: ReviewOrder
+    number: int = Field(ge=0)
+
+
+class ReviewEnd(Contract):
+    """How a turn ended: with the verdict, stored and published, or asking for another turn."""
+
+    verdict: Verdict | None = None
+
+
+class Judgement(Contract):
+    """The critic model's answer."""
+
+    decision: Decision
+    reasons: Annotated[tuple[Line, ...], Field(max_length=20)] = ()
+
+
+REVIEW_SUBTASK = Remote("", "review_subtask", ReviewOrder, ReviewEnd)
+TAKE_REVIEW_TURN = Remote("", "take_review_turn", ReviewTurn, ReviewEnd)

@@ -1,0 +1,1 @@
+"""Planner: drafts and revises plans, sums tasks up; it calls no tool and causes no effect."""

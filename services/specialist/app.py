@@ -1,0 +1,36 @@
+"""The specialist's app: one image, an app-id for each specialist of the pack."""
+
+from fastapi import FastAPI
+
+from quartet.contracts.remote import WORK
+from quartet.durable.host import Host
+from quartet.packs.load import load
+from quartet.service.settings import Settings, from_environment
+from quartet.service.web import build_app, serve
+from quartet.sidecar.client import Sidecar, SidecarState
+from quartet.sidecar.doors import ModelDoor
+from quartet.sidecar.ports import Invoker, StateStore
+from services.specialist.activities import Specialist
+from services.specialist.workflow import TAKE_TURN, work
+
+
+def build(settings: Settings, invoker: Invoker, conversations: StateStore) -> FastAPI:
+    """Return the app of one specialist app-id."""
+    pack = load(settings.pack)
+    door = ModelDoor(invoker)
+    specialist = Specialist(settings.app_id, pack, door, invoker, conversations)
+    host = Host(settings.dapr_grpc_port)
+    host.workflow(WORK, work)
+    host.activity(TAKE_TURN, specialist.take_turn)
+    return build_app(settings, pack.manifest, host.running)
+
+
+def main() -> None:
+    """Serve beside the sidecar."""
+    settings = from_environment()
+    sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
+    serve(build(settings, sidecar, SidecarState(sidecar, "conversations")), settings)
+
+
+if __name__ == "__main__":
+    main()
