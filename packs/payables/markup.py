@@ -14,7 +14,8 @@ MAX_DEPTH = 40
 _ASK = "Ask the sender for a valid e-invoice."
 # Possessive groups: no backtracking, whatever the prolog looks like.
 _DOCTYPE = re.compile(
-    rb"(?:\xef\xbb\xbf)?(?>\s+|<\?(?>.*?\?>)|<!--(?>.*?-->))*+<!DOCTYPE", re.DOTALL
+    rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?(?>\s+|<\?(?>.*?\?>)|<!--(?>.*?-->))*+<!DOCTYPE",
+    re.DOTALL,
 )
 
 
@@ -29,7 +30,9 @@ def parse(content: bytes) -> etree._Element:
         raise UnreadableDocument(
             f"The XML has more than {MAX_TAGS} tags.", "Ask the sender to split the invoice."
         )
-    if _DOCTYPE.match(content):
+    # UTF-16 text of a prolog, without its zero bytes, is what the pattern knows.
+    prolog = content.replace(b"\0", b"") if b"\0" in content[:4] else content
+    if _DOCTYPE.match(prolog):
         raise _dtd_refused()
     root = _parsed(content)
     document = root.getroottree().docinfo
