@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from quartet.contracts.base import Contract, Line, Name, TaskId
+from pydantic import RootModel
+
+from quartet.contracts.base import Contract, Fields, Json, Line, Name, TaskId
 from quartet.contracts.effect import Outcome
 from quartet.contracts.event import DeadLetter
 from quartet.contracts.failure import Failure
@@ -88,3 +90,23 @@ class Why(Contract):
     """Why somebody asks for something, such as a cancellation."""
 
     why: Line = ""
+
+
+class OperationArguments(RootModel[Fields]):
+    """The arguments of a pack's operation; its own schema checks them."""
+
+
+class OperationResult(RootModel[Json]):
+    """What a pack's operation answered."""
+
+
+class Submitted(Contract):
+    """A task that was put onto the broker; ``task`` is its id from now on."""
+
+    task: TaskId
+
+
+class Heard(Contract):
+    """Events that the console heard, oldest first, each with its number."""
+
+    events: tuple[Fields, ...]

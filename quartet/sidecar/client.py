@@ -10,14 +10,14 @@ import httpx
 from cloudevents.core.bindings.http import to_structured
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from quartet.contracts.base import Contract, Json
 from quartet.contracts.event import TOPICS, Topic, type_of
 from quartet.contracts.failure import Failure, Problem
 from quartet.resilience.failures import Abandon, Failing, RetryLater, failing
 
-Got = TypeVar("Got", bound=Contract)
+Got = TypeVar("Got", bound=BaseModel)
 PUBSUB = "pubsub"
 JSON = "application/json"
 
@@ -44,7 +44,7 @@ class Sidecar:
         self,
         app_id: str,
         path: str,
-        sent: Contract | None,
+        sent: BaseModel | None,
         returns: type[Got],
         timeout_s: float = 30.0,
     ) -> Got:

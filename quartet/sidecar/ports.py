@@ -2,9 +2,11 @@
 
 from typing import Literal, Protocol, TypeVar
 
+from pydantic import BaseModel
+
 from quartet.contracts.base import Contract, Json
 
-Got = TypeVar("Got", bound=Contract)
+Got = TypeVar("Got", bound=BaseModel)
 Method = Literal["GET", "POST"]
 
 
@@ -15,7 +17,7 @@ class Invoker(Protocol):
         self,
         app_id: str,
         path: str,
-        sent: Contract | None,
+        sent: BaseModel | None,
         returns: type[Got],
         timeout_s: float = 30.0,
     ) -> Got:

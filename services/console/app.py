@@ -1,0 +1,165 @@
+"""The console's HTTP API under ``/api``: submit, upload, query, operate; pages come later."""
+
+import base64
+import hmac
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+from urllib.parse import quote, urlencode
+
+from dapr.ext.fastapi import DaprApp
+from fastapi import APIRouter, Depends, FastAPI, Header, Request
+from fastapi.concurrency import run_in_threadpool
+
+from quartet.contracts.base import Fields
+from quartet.contracts.document import MAX_DOCUMENT, Upload
+from quartet.contracts.event import Topic
+from quartet.contracts.task import Document, FileName, MediaType
+from quartet.contracts.view import (
+    DeadLetters,
+    Done,
+    Heard,
+    OperationArguments,
+    OperationResult,
+    Submitted,
+    TaskList,
+    TaskView,
+    Why,
+)
+from quartet.packs.load import load
+from quartet.packs.manifest import Manifest
+from quartet.resilience.failures import Abandon
+from quartet.service.events import listen
+from quartet.service.settings import Settings, from_environment
+from quartet.service.submission import parse, request_of
+from quartet.service.web import build_app, serve
+from quartet.sidecar.client import Sidecar
+from quartet.trust.digest import task_id
+from services.console.feed import Feed
+
+HEARD: tuple[Topic, ...] = (
+    "task-planned",
+    "subtask-completed",
+    "subtask-reviewed",
+    "approval-requested",
+    "task-completed",
+    "task-failed",
+    "task-cancelled",
+)
+LONGEST_WAIT_S = 20.0
+
+
+class NotSignedIn(Abandon):
+    """The request carries no valid bearer token."""
+
+    status = 401
+
+
+class TooLarge(Abandon):
+    """The document is larger than the reader takes."""
+
+    status = 413
+
+
+def build(settings: Settings, sidecar: Sidecar) -> FastAPI:
+    """Return the app of the console."""
+    manifest = load(settings.pack).manifest
+    feed = Feed()
+    app = build_app(settings, manifest, _nothing, open_paths=("/api/",))
+    dapr = DaprApp(app)
+    for topic in HEARD:
+        listen(dapr, topic, feed.hear)
+
+    def signed_in(authorization: Annotated[str, Header()] = "") -> None:
+        token = (settings.data / "console-token").read_text(encoding="utf-8").strip()
+        if not hmac.compare_digest(authorization.encode(), f"Bearer {token}".encode()):
+            says = "Send `Authorization: Bearer <token>`; the token is in <data>/console-token."
+            raise NotSignedIn(says, cause="policy")
+
+    api = APIRouter(prefix="/api", dependencies=[Depends(signed_in)])
+    _serve_tasks(api, sidecar, manifest)
+    _serve_operators(api, sidecar, feed)
+    app.include_router(api)
+    return app
+
+
+def _serve_tasks(api: APIRouter, sidecar: Sidecar, manifest: Manifest) -> None:
+    @api.post("/documents")
+    async def upload(
+        request: Request, name: FileName = "", media_type: MediaType = "application/octet-stream"
+    ) -> Document:
+        content = await _body(request)
+        sent = Upload(name=name, media_type=media_type, content=base64.b64encode(content))
+        return await run_in_threadpool(sidecar.call, "reader", "documents", sent, Document)
+
+    @api.post("/tasks", status_code=202)
+    def submit(event: Fields) -> Submitted:
+        raw = json.dumps(event).encode()
+        checked = parse(raw)
+        request_of(checked, manifest)
+        sidecar.publish_raw("task-submitted", raw)
+        return Submitted(task=task_id(str(checked["source"]), str(checked["id"])))
+
+    @api.get("/tasks")
+    def tasks(batch: str | None = None, state: str | None = None, most: int = 200) -> TaskList:
+        asked = {"batch": batch, "state": state, "most": most}
+        query = urlencode({k: v for k, v in asked.items() if v is not None})
+        return sidecar.call("coordinator", f"tasks?{query}", None, TaskList)
+
+    @api.get("/tasks/{task}")
+    def task(task: str) -> TaskView:
+        return sidecar.call("coordinator", f"tasks/{quote(task, safe='')}", None, TaskView)
+
+    @api.post("/tasks/{task}/cancel")
+    def cancel(task: str, why: Why) -> Done:
+        return sidecar.call("coordinator", f"tasks/{quote(task, safe='')}/cancel", why, Done)
+
+
+def _serve_operators(api: APIRouter, sidecar: Sidecar, feed: Feed) -> None:
+    @api.get("/dead-letters")
+    def dead_letters(most: int = 100) -> DeadLetters:
+        return sidecar.call("coordinator", f"dead-letters?most={most}", None, DeadLetters)
+
+    @api.post("/dead-letters/{letter}/replay")
+    def replay(letter: str) -> Done:
+        path = f"dead-letters/{quote(letter, safe='')}/replay"
+        return sidecar.call("coordinator", path, Why(), Done)
+
+    @api.post("/operations/{name}")
+    def operate(name: str, arguments: Fields) -> OperationResult:
+        path = f"operations/{quote(name, safe='')}"
+        return sidecar.call("toolbox", path, OperationArguments(arguments), OperationResult)
+
+    @api.get("/events")
+    def events(after: int = 0, wait_s: float = 0.0) -> Heard:
+        return Heard(events=tuple(feed.after(after, min(wait_s, LONGEST_WAIT_S))))
+
+
+async def _body(request: Request) -> bytes:
+    """Return the body, read no further than the largest document."""
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > MAX_DOCUMENT:
+            says = f"The document is larger than {MAX_DOCUMENT} bytes. Send a smaller one."
+            raise TooLarge(says, cause="data", title="DocumentTooLarge")
+    if not content:
+        raise Abandon("The document is empty. Send its bytes.", cause="data", title="EmptyDocument")
+    return bytes(content)
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+def main() -> None:
+    """Serve beside the sidecar."""
+    settings = from_environment()
+    sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
+    serve(build(settings, sidecar), settings)
+
+
+if __name__ == "__main__":
+    main()
