@@ -35,9 +35,9 @@ def wait(content: bytes) -> Told:
 
 def hoard(content: bytes) -> Told:
     """Take all memory."""
-    kept = [content]
+    kept = [bytearray(content)]
     while True:
-        kept.append(b"x" * 10_000_000)
+        kept.append(bytearray(50_000_000))
 
 
 def shout(content: bytes) -> Told:

@@ -25,7 +25,7 @@ FUNCTIONS = [
         for name in ("size", "loop", "wait", "hoard", "shout", "crash", "fail", "try_everything")
     ),
 ]
-LIMITS = Limits(cpu_s=1, wall_s=2.0, result_bytes=100_000)
+LIMITS = Limits(cpu_s=1, wall_s=3.0, result_bytes=100_000)
 
 
 @pytest.fixture(scope="module")
