@@ -1,14 +1,11 @@
-"""The Dapr components, resiliency and subscriptions of a suite, as plain data; no files here."""
+"""The Dapr components and resiliency of a suite, as plain data; no files here."""
 
 from typing import Any
 
-from quartet.contracts.event import dead
 from quartet.runtime.layout import HOST, NAMESPACE, REDIS_PORT
 from quartet.runtime.shape import Shape
 from quartet.runtime.topics import (
-    DEAD_LETTER_READER,
     PUBSUB,
-    TRAFFIC,
     every_topic,
     listening_rights,
     publishing_rights,
@@ -20,7 +17,6 @@ CONVERSATIONS = "conversations"
 VERDICTS = "verdicts"
 SECRETS = "secretstore"
 REDIS_LOGIN = "REDIS_PASSWORD"
-_AS_SENT = {"metadata": {"rawPayload": "true"}}
 
 # Redis acknowledges a message whose handler failed in time, so retries end before the processing
 # time-out; what a killed sidecar held is delivered again 15 to 20 s later.
@@ -31,7 +27,7 @@ EVENT_RETRIES = 13
 
 def components(shape: Shape) -> dict[str, Document]:
     """Return every resource file of `components/` by its name."""
-    documents = {
+    return {
         "statestore.yaml": _state(STATE_STORE, shape.workflow_apps, actorStateStore="true"),
         "conversations.yaml": _state(CONVERSATIONS, ("critic", *shape.specialists)),
         "verdicts.yaml": _state(VERDICTS, ("critic",)),
@@ -39,14 +35,6 @@ def components(shape: Shape) -> dict[str, Document]:
         "secretstore.yaml": _secret_store(),
         "resiliency.yaml": _resiliency(shape),
     }
-    subscriptions = [
-        _subscription(topic, app_id)
-        for topic, traffic in TRAFFIC.items()
-        for app_id in traffic.listeners
-    ]
-    subscriptions += [_dead_letters(dead(topic)) for topic in TRAFFIC]
-    documents |= {f"{one['metadata']['name']}.yaml": one for one in subscriptions}
-    return documents
 
 
 def _component(
@@ -127,36 +115,4 @@ def _resiliency(shape: Shape) -> Document:
                 "components": {PUBSUB: {"inbound": {"retry": "event"}}},
             },
         },
-    }
-
-
-def _subscription(topic: str, app_id: str) -> Document:
-    spec: Document = {
-        "pubsubname": PUBSUB,
-        "topic": topic,
-        "routes": {"default": f"/events/{topic}"},
-        "deadLetterTopic": dead(topic),
-    }
-    if topic == "task-submitted":
-        spec |= _AS_SENT
-    return _subscribed(f"subscription-{topic}-{app_id}", app_id, spec)
-
-
-def _dead_letters(topic: str) -> Document:
-    spec: Document = {
-        "pubsubname": PUBSUB,
-        "topic": topic,
-        "routes": {"default": "/events/dead"},
-        **_AS_SENT,
-    }
-    return _subscribed(f"subscription-{topic}", DEAD_LETTER_READER, spec)
-
-
-def _subscribed(name: str, app_id: str, spec: Document) -> Document:
-    return {
-        "apiVersion": "dapr.io/v2alpha1",
-        "kind": "Subscription",
-        "metadata": {"name": name},
-        "spec": spec,
-        "scopes": [app_id],
     }

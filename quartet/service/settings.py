@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-MODELS_FILE = Path(__file__).resolve().parents[2] / "config" / "models.yaml"
+MODELS_FILE = Path(__file__).resolve().parents[2] / "models.yaml"
 
 
 @dataclass(frozen=True)
