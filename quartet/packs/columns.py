@@ -1,4 +1,4 @@
-"""Column types for exact values in ledgers, the same on SQLite and Postgres; tables live elsewhere."""
+"""Column types for exact values, the same on SQLite and Postgres; tables live elsewhere."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

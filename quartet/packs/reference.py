@@ -1,4 +1,4 @@
-"""References to stored values in arguments, ``$val-<hex>.path``; where values are kept is elsewhere."""
+"""References to stored values in arguments, ``$val-<hex>.path``; values are kept elsewhere."""
 
 import re
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Lookup = Callable[[ValueId], Json]
 
 @dataclass(frozen=True)
 class ByReference:
-    """Marks an argument that is a reference to a whole value of one of these tools, never a literal.
+    """Marks an argument that refers to a whole value of one of these tools, never a literal.
 
     Models are shown a string that names the value; the function gets the value itself.
     """

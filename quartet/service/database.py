@@ -9,6 +9,9 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+READING = "quartet_reading"
+"""The execution option of an engine that only reads: on SQLite it waits for no writer."""
+
 
 def connect(url: str) -> Engine:
     """Return the engine of a database; SQLite gets WAL, foreign keys and a lock wait of 10 s."""
@@ -22,10 +25,10 @@ def connect(url: str) -> Engine:
 def migrate(url: str, folder: Path, *more_versions: Path) -> None:
     """Bring a database up to the newest migration of ``folder`` and of other version folders."""
     config = Config()
-    config.set_main_option("script_location", str(folder))
-    versions = (folder / "versions", *more_versions)
-    config.set_main_option("version_locations", "|".join(map(str, versions)))
-    config.set_main_option("version_path_separator", "|")
+    versions = "\n".join(map(str, (folder / "versions", *more_versions)))
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("version_locations", versions.replace("%", "%%"))
+    config.set_main_option("path_separator", "newline")
     config.attributes["url"] = url
     command.upgrade(config, "heads")
 
@@ -41,4 +44,5 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
 
 def _begin_as_writer(connection: Connection) -> None:
     """Take the write lock at once: a read that turns into a write later could not wait for it."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    reading = connection.get_execution_options().get(READING)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

@@ -118,6 +118,21 @@ class Sidecar:
             raise
         return True
 
+    def schedule(self, job: str, schedule: str) -> None:
+        """Have ``POST /job/<job>`` called on this app on that schedule from now on.
+
+        A job that is there with the same schedule stays as it is, so a restart moves none.
+        """
+        url, what = f"/v1.0/jobs/{quote(job, safe='')}", f"job {job}"
+        wanted: dict[str, Json] = {"schedule": schedule}
+        try:
+            self._post(url, json.dumps(wanted).encode(), what)
+        except Failing as error:
+            if error.failure.title != "EtagMismatch":
+                raise
+            if self._get(url, what).json().get("schedule") != schedule:
+                self._post(url, json.dumps(wanted | {"overwrite": True}).encode(), what)
+
     def _post(self, url: str, body: bytes, what: str, media: str = JSON) -> httpx.Response:
         request = self._http.build_request(
             "POST", url, content=body, headers={"content-type": media}, timeout=10.0

@@ -1,0 +1,213 @@
+"""Matching an invoice to vendor, order, receipt and what was paid already; it decides nothing."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from pydantic import Field
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from packs.payables.en16931 import arithmetic
+from packs.payables.invoice import Currency, Iban, Identifier, Invoice, Money, Part
+from packs.payables.ledger import Kind, OrderLineRow, OrderRow, PaymentRow, ReceiptRow, VendorRow
+from packs.payables.normal import clean_text, normal_name, normal_number
+
+ZERO = Decimal(0)
+PRICE_TOLERANCE = Decimal("0.02")
+"""How far above the ordered price a price may be, as a share; below is never a problem."""
+
+
+class Match(Part):
+    """What the ledger says about an invoice or credit note; each check is a yes or no."""
+
+    kind: Kind
+    vendor_id: str | None
+    vendor_name: str | None
+    iban: Iban | None = Field(description="Of the vendor master, the only account that is paid.")
+    number: Identifier
+    normal_number: str | None
+    amount_due: Money
+    currency: Currency
+    due_date: date | None
+    order_number: str | None
+    vendor_known: bool
+    vendor_active: bool
+    bank_details_match: bool
+    currency_match: bool
+    order_found: bool
+    order_open: bool
+    within_tolerance: bool
+    arithmetic_holds: bool
+    is_duplicate: bool
+    duplicate_of: str | None
+    reasons: tuple[str, ...]
+    clear: bool = Field(
+        description="All checks hold, but for is_duplicate: the gate answers a duplicate."
+    )
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """An order as matched: its lines and what of each was received."""
+
+    order: OrderRow
+    lines: dict[str, OrderLineRow]
+    received: dict[str, Decimal]
+
+
+def match(invoice: Invoice, session: Session) -> Match:
+    """Hold an invoice against the ledger as it is now."""
+    kind: Kind = "credit" if invoice.kind == "credit-note" else "payment"
+    vendor = find_vendor(invoice, session)
+    ordered = find_order(invoice, session)
+    needs_order = kind == "payment" or invoice.order_number is not None
+    over = tuple(_over(invoice, ordered)) if ordered else ()
+    number = normal_number_of(invoice)
+    duplicate = live_payment(session, kind, vendor, number)
+    checks = {
+        "vendor_known": vendor is not None,
+        "vendor_active": vendor is not None and vendor.status == "active",
+        "bank_details_match": vendor is not None and pays_to(invoice, vendor),
+        "currency_match": vendor is not None and vendor.currency == invoice.currency,
+        "order_found": ordered is not None or not needs_order,
+        "order_open": _open_for(vendor, ordered) if needs_order else True,
+        "within_tolerance": (ordered is not None or not needs_order) and not over,
+        "arithmetic_holds": not arithmetic(invoice),
+    }
+    payable = invoice.totals.payable
+    sound = payable > 0 and number is not None
+    unsound = () if sound else ("nothing to pay: the amount or the number is empty",)
+    failed = tuple(_WHY[name] for name, holds in checks.items() if not holds)
+    return Match(
+        kind=kind,
+        vendor_id=vendor.id if vendor else None,
+        vendor_name=vendor.name if vendor else None,
+        iban=vendor.iban if vendor else None,
+        number=invoice.number,
+        normal_number=number,
+        amount_due=payable,
+        currency=invoice.currency,
+        due_date=invoice.due_date,
+        order_number=invoice.order_number,
+        is_duplicate=duplicate is not None,
+        duplicate_of=duplicate.effect.partition("/")[0] if duplicate else None,
+        reasons=(*failed, *over, *unsound, *(("paid already",) if duplicate else ())),
+        clear=sound and all(checks.values()),
+        **checks,
+    )
+
+
+_WHY = {
+    "vendor_known": "the seller is not in the vendor master",
+    "vendor_active": "the vendor is not active",
+    "bank_details_match": "the stated account is not the vendor master's",
+    "currency_match": "the currency is not the vendor's",
+    "order_found": "there is no such order",
+    "order_open": "the order is not an open one of this vendor",
+    "within_tolerance": "order, receipt and invoice do not match",
+    "arithmetic_holds": "the stated totals do not follow from the lines",
+}
+
+
+def find_vendor(invoice: Invoice, session: Session) -> VendorRow | None:
+    """Return the vendor by VAT id; by name only where one side has no VAT id to compare."""
+    vendors = session.scalars(select(VendorRow)).all()
+    vat_id = normal_vat(invoice.seller.vat_id)
+    if vat_id is not None:
+        known = [v for v in vendors if normal_vat(v.vat_id) == vat_id]
+        if known:
+            return known[0]
+        vendors = [v for v in vendors if v.vat_id is None]
+    name = normal_name(invoice.seller.name)
+    named = [v for v in vendors if normal_name(v.name) == name]
+    return named[0] if len(named) == 1 else None
+
+
+def normal_vat(text: str | None) -> str | None:
+    """Return a VAT id for comparison: letters and digits, upper case; None for an empty one."""
+    return "".join(c for c in text.upper() if c.isalnum()) or None if text else None
+
+
+def pays_to(invoice: Invoice, vendor: VendorRow) -> bool:
+    """Return whether the document asks for no other account than the vendor master's."""
+    payee = invoice.payee
+    if payee.account is None:
+        return True
+    return payee.iban == vendor.iban and not payee.further_accounts
+
+
+def find_order(invoice: Invoice, session: Session) -> Ordered | None:
+    """Return the order that the invoice names, with what was received of it."""
+    if invoice.order_number is None:
+        return None
+    order = session.get(OrderRow, clean_text(invoice.order_number))
+    if order is None:
+        return None
+    received: dict[str, Decimal] = defaultdict(Decimal)
+    for row in session.scalars(select(ReceiptRow).where(ReceiptRow.order == order.number)):
+        received[row.line] += row.quantity
+    return Ordered(order, {line.line: line for line in order.lines}, received)
+
+
+def live_payment(
+    session: Session, kind: Kind, vendor: VendorRow | None, number: str | None
+) -> PaymentRow | None:
+    """Return the payment or credit of this vendor and normal number that was not cancelled."""
+    if vendor is None or number is None:
+        return None
+    same = select(PaymentRow).where(
+        PaymentRow.kind == kind,
+        PaymentRow.vendor == vendor.id,
+        PaymentRow.normal_number == number,
+        PaymentRow.status != "cancelled",
+    )
+    return session.scalar(same)
+
+
+def normal_number_of(invoice: Invoice) -> str | None:
+    """Return the number as the duplicate rule compares it; None when it has no letter or digit."""
+    try:
+        return normal_number(invoice.number)
+    except ValueError:
+        return None
+
+
+def _open_for(vendor: VendorRow | None, ordered: Ordered | None) -> bool:
+    if vendor is None or ordered is None:
+        return False
+    return ordered.order.status == "open" and ordered.order.vendor == vendor.id
+
+
+def _over(invoice: Invoice, ordered: Ordered) -> Iterator[str]:
+    """Say what is billed above order or receipt: per line where all name one, and in total."""
+    limit = 1 + PRICE_TOLERANCE
+    billed = ordered.received
+    if all(line.order_line is not None for line in invoice.lines):
+        billed = _billed(invoice)
+        yield from _lines_over(invoice, ordered, limit)
+    worth = sum((line.price * billed.get(name, ZERO) for name, line in ordered.lines.items()), ZERO)
+    if invoice.totals.net > worth * limit:
+        yield f"the net total {invoice.totals.net:f} is above what the order gives, {worth:.2f}"
+
+
+def _billed(invoice: Invoice) -> dict[str, Decimal]:
+    billed: dict[str, Decimal] = defaultdict(Decimal)
+    for line in invoice.lines:
+        billed[line.order_line or ""] += line.quantity
+    return billed
+
+
+def _lines_over(invoice: Invoice, ordered: Ordered, limit: Decimal) -> Iterator[str]:
+    for line in invoice.lines:
+        wanted = ordered.lines.get(line.order_line or "")
+        if wanted is None:
+            yield f"line {line.id} names an order line that the order does not have"
+        elif line.net > wanted.price * line.quantity * limit:
+            yield f"line {line.id} is dearer than ordered ({wanted.price:f} a unit)"
+    for name, quantity in _billed(invoice).items():
+        got = ordered.received.get(name, ZERO)
+        if name in ordered.lines and quantity > got:
+            yield f"{quantity:f} of order line {name} are billed, {got:f} were received"

@@ -1,0 +1,177 @@
+"""The write tools that move money: a payment scheduled, a credit netted off, each until its run."""
+
+from decimal import Decimal
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from packs.payables.invoice import Part
+from packs.payables.ledger import Kind, PaymentRow, VendorRow
+from packs.payables.matching import Match
+from quartet.packs.reference import ByReference
+from quartet.packs.tool import Amount, Books, CannotUndo, Effect, tool
+from quartet.resilience.failures import RetryChanged
+
+CLEARING = "clearing"
+CENT = Decimal("0.01")
+
+
+class Matched(Part):
+    """Arguments of a tool that acts on a match."""
+
+    match: Annotated[Match, ByReference(("match_invoice",))] = Field(
+        description="The result of match_invoice, by reference: `$val-` and 16 hex digits. Vendor, "
+        "account, amount and number come from it; without one, match the invoice first."
+    )
+
+    def _must_be(self, kind: Kind) -> None:
+        if self.match.kind != kind:
+            raise ValueError(f"this is a {self.match.kind}, not a {kind}: propose the other tool")
+        if not self.match.clear:
+            raise ValueError(f"the match is not clear: {'; '.join(self.match.reasons)[:300]}")
+
+
+class SchedulePayment(Matched):
+    """Which matched invoice to pay."""
+
+    @model_validator(mode="after")
+    def _is_payable(self) -> Self:
+        self._must_be("payment")
+        return self
+
+
+class ScheduleCredit(Matched):
+    """Which matched credit note to net off."""
+
+    @model_validator(mode="after")
+    def _is_credit(self) -> Self:
+        self._must_be("credit")
+        return self
+
+
+class Scheduled(Part):
+    """What was scheduled: it goes into the next payment run."""
+
+    vendor_id: str
+    number: str
+    amount: str
+    currency: str
+    iban: str
+
+
+def vendor_account(vendor_id: str) -> str:
+    """Return the name of the account of what a vendor is owed."""
+    return f"payable:{vendor_id}"
+
+
+def cancel_payment(arguments: Matched, result: Scheduled, books: Books) -> None:
+    """Take a payment or credit out of the open run; raises CannotUndo once a run has used it."""
+    del arguments
+    row = books.session.get_one(PaymentRow, books.effect, with_for_update=True)
+    if row.status == "settled" or row.used > 0:
+        raise CannotUndo(
+            f"the payment run with {row.kind} {row.number} is closed; ask the bank or the vendor "
+            f"for {result.amount} {result.currency} back"
+        )
+    row.status = "cancelled"
+    _post(row, books, back=True)
+
+
+def _says_payment(arguments: SchedulePayment) -> str:
+    m = arguments.match
+    return f"pay {m.amount_due} {m.currency} to {m.vendor_name} ({m.iban}) for invoice {m.number}"
+
+
+def _says_credit(arguments: ScheduleCredit) -> str:
+    m = arguments.match
+    return (
+        f"net off {m.amount_due} {m.currency} with payments to {m.vendor_name} "
+        f"for credit note {m.number}"
+    )
+
+
+def _natural_key(arguments: Matched) -> str:
+    m = arguments.match
+    return f"{m.kind}:{m.vendor_id}:{m.normal_number}"
+
+
+def _amount(arguments: Matched) -> Amount:
+    return Amount(arguments.match.amount_due, arguments.match.currency)
+
+
+@tool(
+    "write",
+    Effect(says=_says_payment, natural_key=_natural_key, amount=_amount, compensate=cancel_payment),
+)
+def schedule_payment(arguments: SchedulePayment, books: Books) -> Scheduled:
+    """Schedule the payment of a matched invoice for the next payment run.
+
+    It pays the amount due to the account of the vendor master. Only a match whose checks all hold
+    is taken; for any other, hold the invoice or ask about it.
+    """
+    return _schedule("payment", arguments.match, books)
+
+
+@tool(
+    "write",
+    Effect(says=_says_credit, natural_key=_natural_key, amount=_amount, compensate=cancel_payment),
+)
+def schedule_credit(arguments: ScheduleCredit, books: Books) -> Scheduled:
+    """Schedule a matched credit note: it reduces what the vendor is paid in the next runs."""
+    return _schedule("credit", arguments.match, books)
+
+
+def _schedule(kind: Kind, found: Match, books: Books) -> Scheduled:
+    vendor = _vendor_now(found, books)
+    row = PaymentRow(
+        effect=books.effect,
+        kind=kind,
+        vendor=vendor.id,
+        number=found.number,
+        normal_number=found.normal_number or "",
+        order=found.order_number,
+        amount=found.amount_due,
+        used=Decimal(0),
+        currency=found.currency,
+        iban=vendor.iban,
+        due_date=found.due_date,
+        status="scheduled",
+        scheduled_at=books.now,
+    )
+    books.session.add(row)
+    _post(row, books, back=False)
+    return Scheduled(
+        vendor_id=vendor.id,
+        number=found.number,
+        amount=f"{found.amount_due:f}",
+        currency=found.currency,
+        iban=vendor.iban,
+    )
+
+
+def _vendor_now(found: Match, books: Books) -> VendorRow:
+    """Return the vendor as it is now; raises RetryChanged when the match is out of date."""
+    vendor = books.session.get(VendorRow, found.vendor_id, with_for_update={"read": True})
+    faults = {
+        "the vendor is gone": vendor is None,
+        "the vendor is not active": vendor is not None and vendor.status != "active",
+        "the vendor's account has changed": vendor is not None and vendor.iban != found.iban,
+        "the vendor's currency has changed": vendor is not None
+        and vendor.currency != found.currency,
+        "the amount is not above zero with two places": found.amount_due <= 0
+        or found.amount_due != found.amount_due.quantize(CENT),
+    }
+    wrong = [says for says, holds in faults.items() if holds]
+    if vendor is None or wrong:
+        raise RetryChanged(
+            f"{'; '.join(wrong)} since the invoice was matched. Match it again.",
+            cause="data",
+            title="MatchOutOfDate",
+        )
+    return vendor
+
+
+def _post(row: PaymentRow, books: Books, *, back: bool) -> None:
+    owed = vendor_account(row.vendor)
+    debit, credit = (owed, CLEARING) if (row.kind == "payment") != back else (CLEARING, owed)
+    books.post(debit, credit, row.amount, row.currency)

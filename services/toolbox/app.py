@@ -1,0 +1,107 @@
+"""The toolbox's HTTP routes and how the service is put together; what they do lives beside it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fastapi import FastAPI
+
+from quartet.contracts.base import Fields, Json, Name, TaskId
+from quartet.contracts.effect import (
+    Commit,
+    Outcome,
+    Registered,
+    Registration,
+    Settled,
+    Settlement,
+    StoredValue,
+    ToolAnswer,
+    ToolCall,
+    Undo,
+    Undone,
+)
+from quartet.packs.load import Pack, load
+from quartet.service.settings import Settings, from_environment
+from quartet.service.web import build_app, serve
+from quartet.sidecar.client import Sidecar
+from services.toolbox import compensation, plans, reading, values
+from services.toolbox.commit import commit
+from services.toolbox.jobs import Scheduler, registered
+from services.toolbox.ledger import Ledger, open_ledger
+from services.toolbox.operations import operate
+from services.toolbox.refusals import NotThere
+
+
+def build(settings: Settings, pack: Pack, ledger: Ledger, scheduler: Scheduler) -> FastAPI:
+    """Return the app over an open ledger; the jobs are registered while it serves."""
+
+    @contextmanager
+    def running() -> Iterator[None]:
+        for name in pack.manifest.at_start:
+            operate(ledger, pack, "toolbox", name, {})
+        with registered(pack.manifest.jobs, scheduler):
+            yield
+        ledger.close()
+
+    app = build_app(settings, pack.manifest, running)
+    _coordinator_routes(app, pack, ledger)
+    _value_routes(app, pack, ledger)
+
+    @app.post("/callers/console/operations/{name}")
+    def operation(name: str, sent: Fields) -> Json:
+        return operate(ledger, pack, "console", name, sent)
+
+    @app.post("/job/{name}")
+    def job(name: str) -> Json:
+        found = next((j for j in pack.manifest.jobs if j.name == name), None)
+        if found is None:
+            raise NotThere(f"There is no job {name[:40]!r}.", "NoSuchJob")
+        return operate(ledger, pack, "toolbox", found.operation, {})
+
+    return app
+
+
+def _coordinator_routes(app: FastAPI, pack: Pack, ledger: Ledger) -> None:
+    @app.post("/callers/coordinator/plans")
+    def register_plan(sent: Registration) -> Registered:
+        return ledger.settled(lambda entry: plans.register(entry, sent))
+
+    @app.post("/callers/coordinator/commit")
+    def commit_proposal(sent: Commit) -> Outcome:
+        return commit(ledger, pack, sent)
+
+    @app.post("/callers/coordinator/compensate")
+    def compensate(sent: Undo) -> Undone:
+        return ledger.settled(lambda entry: compensation.compensate(entry, pack, sent))
+
+
+def _value_routes(app: FastAPI, pack: Pack, ledger: Ledger) -> None:
+    @app.post("/callers/{caller}/tools/{name}")
+    def call_tool(caller: Name, name: str, sent: ToolCall) -> ToolAnswer:
+        return reading.call(ledger, pack, caller, name, sent)
+
+    @app.get("/callers/{caller}/values/{task}/{value}")
+    def show_value(caller: Name, task: TaskId, value: str) -> StoredValue:
+        del caller
+        with ledger.read() as entry:
+            return values.find(entry, task, value)
+
+    @app.post("/callers/{caller}/settle")
+    def settle(caller: Name, sent: Settlement) -> Settled:
+        kept = ledger.settled(lambda entry: values.keep(entry, pack, caller, sent))
+        return Settled(value=kept)
+
+
+def main() -> None:
+    """Serve the toolbox of this process's environment."""
+    settings = from_environment()
+    pack = load(settings.pack)
+    files = settings.data / "toolbox" / "payments"
+    files.mkdir(parents=True, exist_ok=True)
+    ledger = open_ledger(settings.database("ledger"), files, pack)
+    sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
+    serve(build(settings, pack, ledger, sidecar), settings)
+    sidecar.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""The gate's decisions, in their order, each a small function; what follows from them is commit's.
+
+Caller and token (the path; tokens join here) - schema and normal form - the effect key - accepted
+verdict - slot in the plan - (labels join here) - amount limit - (cumulative caps and budget join
+here) - natural key.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from pydantic import BaseModel
+from sqlalchemy import select
+
+from quartet.contracts.base import Digest, Fields, Json
+from quartet.contracts.effect import Commit
+from quartet.contracts.task import ANONYMOUS
+from quartet.contracts.work import Proposal
+from quartet.packs.load import Pack
+from quartet.packs.tool import Effect, Tool
+from quartet.resilience.failures import RetryChanged
+from quartet.trust.digest import digest, proposal_digest
+from services.toolbox.ledger import Entry
+from services.toolbox.plans import plan_of
+from services.toolbox.refusals import EffectKeyReused, PolicyRefusal
+from services.toolbox.tables import EffectRow, PlanRow
+from services.toolbox.values import check_producers, lookup
+
+FREED = ("rejected", "expired")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A proposal in normal form: references resolved, arguments checked, both digests known."""
+
+    tool: Tool
+    effect: Effect
+    arguments: BaseModel
+    plain: Fields
+    proposal_digest: Digest
+    call_digest: Digest
+
+
+def normal_form(entry: Entry, pack: Pack, sent: Commit) -> Call:
+    """Return the call that a commit asks for; raises RetryChanged naming what does not fit."""
+    proposal = _proposal(sent)
+    tool = pack.tools.get(proposal.tool)
+    if tool is None or tool.effect is None:
+        have = ", ".join(pack.of_kind("write"))
+        raise RetryChanged(
+            f"There is no write tool {proposal.tool!r}; there is {have}.",
+            cause="data",
+            title="NoSuchTool",
+        )
+    arguments = tool.check(proposal.arguments, lookup(entry, sent.task))
+    check_producers(entry, sent.task, pack, tool, proposal.arguments)
+    plain = arguments.model_dump(mode="json")
+    named: Json = {"task": sent.task, "slot": sent.slot, "tool": tool.name, "arguments": plain}
+    return Call(
+        tool=tool,
+        effect=tool.effect,
+        arguments=arguments,
+        plain=plain,
+        proposal_digest=proposal_digest(sent.task, sent.subtask, sent.attempt, sent.result),
+        call_digest=digest(named),
+    )
+
+
+def _proposal(sent: Commit) -> Proposal:
+    found = [p for p in sent.result.proposals if p.slot == sent.slot]
+    if len(found) != 1:
+        raise RetryChanged(
+            f"The result has {len(found)} proposals for slot {sent.slot}; it needs exactly one.",
+            cause="data",
+            title="NoProposal",
+        )
+    return found[0]
+
+
+def stored(entry: Entry, sent: Commit, call: Call) -> EffectRow | None:
+    """Return what the effect key has come to already, if anything that still counts.
+
+    Raises EffectKeyReused for a key that another proposal used, unless that one was freed.
+    """
+    row = entry.session.get(EffectRow, (sent.task, sent.slot))
+    if row is None or row.proposal_digest == call.proposal_digest:
+        return row
+    if row.status in FREED:
+        return None
+    raise EffectKeyReused(
+        f"Slot {sent.slot} of task {sent.task} is {row.status} for proposal "
+        f"{row.proposal_digest}; {call.proposal_digest} cannot use the same effect key. "
+        "Send the first proposal again to get its outcome.",
+        cause="data",
+    )
+
+
+def check_verdict(sent: Commit, call: Call) -> None:
+    """Refuse without the critic's accepted verdict on exactly this proposal."""
+    verdict = sent.verdict
+    names = (verdict.task, verdict.subtask, verdict.attempt, verdict.proposal_digest)
+    if names != (sent.task, sent.subtask, sent.attempt, call.proposal_digest):
+        raise PolicyRefusal(
+            f"The verdict is on another proposal ({verdict.proposal_digest}) than the one sent "
+            f"({call.proposal_digest}). Send the verdict on exactly this result.",
+            "VerdictMismatch",
+        )
+    if verdict.decision != "accept":
+        raise PolicyRefusal(
+            f"The verdict on {call.proposal_digest} is {verdict.decision!r}; only what the critic "
+            "accepted is carried out.",
+            "NotAccepted",
+        )
+
+
+def check_slot(sent: Commit, call: Call, plan: PlanRow | None) -> PlanRow:
+    """Refuse an effect that the registered plan does not allow; return the plan."""
+    if plan is None:
+        raise PolicyRefusal(
+            f"Task {sent.task} has no registered plan. Register it before committing.", "NoPlan"
+        )
+    if plan.closed_at is not None:
+        raise PolicyRefusal(
+            f"Task {sent.task} was compensated; nothing more is carried out for it.", "TaskClosed"
+        )
+    subtask = next((s for s in plan_of(plan).subtasks if s.id == sent.subtask), None)
+    slot = next((s for s in subtask.slots if s.number == sent.slot), None) if subtask else None
+    if slot is None or call.tool.name not in slot.tools:
+        allowed = ", ".join(slot.tools) if slot else "nothing"
+        raise PolicyRefusal(
+            f"The plan of {sent.task} lets slot {sent.slot} of subtask {sent.subtask!r} come to "
+            f"{allowed}, not to {call.tool.name}. A plan's effects are fixed when it is made.",
+            "OutsidePlan",
+        )
+    return plan
+
+
+def why_held(pack: Pack, call: Call, requester: str) -> str | None:
+    """Return why a person has to approve this call; None when it may act by itself."""
+    if requester == ANONYMOUS:
+        return "nobody signed the task, and effects for anonymous are never autonomous"
+    limits = pack.manifest.tiers[call.tool.name].autonomous_up_to
+    if limits is None:
+        return None
+    if call.effect.amount is None:
+        return f"{call.tool.name} states no amount to hold against its limit"
+    amount = call.effect.amount(call.arguments)
+    limit = limits.get(amount.currency)
+    if limit is None:
+        return f"{amount.value} {amount.currency}: no autonomous limit in this currency"
+    if amount.value > Decimal(limit):
+        return f"{amount.value} {amount.currency} is above the autonomous limit of {limit}"
+    return None
+
+
+def natural_key(call: Call) -> str | None:
+    """Return what may be effected only once, if the tool names it."""
+    return call.effect.natural_key(call.arguments) if call.effect.natural_key else None
+
+
+def holder(entry: Entry, key: str | None) -> EffectRow | None:
+    """Return the live effect that has this natural key, if any."""
+    if key is None:
+        return None
+    live = EffectRow.status.in_(("held", "applied"))
+    return entry.session.scalar(select(EffectRow).where(EffectRow.natural_key == key, live))

@@ -1,0 +1,193 @@
+"""Transactions on the ledger: one at a time on SQLite, by locks and constraints on Postgres."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from threading import Lock
+from typing import TypeVar
+from uuid import uuid4
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session
+
+from quartet.contracts.base import Fields
+from quartet.packs.load import Pack
+from quartet.resilience.failures import RetryLater
+from quartet.service.database import READING, connect, migrate
+from quartet.trust.digest import canonical, digest
+from services.toolbox.tables import AuditHead, AuditRow, PostingRow
+
+Got = TypeVar("Got")
+HERE = Path(__file__).parent
+TRIES = 8
+
+
+def utc_now() -> datetime:
+    """Return the moment, UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Entry:
+    """One open transaction: its session, its moment, and what is written or done at its end."""
+
+    session: Session
+    now: datetime
+    files: Path
+    records: list[AuditRow] = field(default_factory=list)
+    acts: list[Callable[[], None]] = field(default_factory=list)
+
+    def record(self, actor: str, kind: str, task: str | None, body: Fields) -> None:
+        """Add an audit record; its number is drawn when the transaction ends."""
+        at = self.now.isoformat()
+        data = canonical({"at": at, "actor": actor, "kind": kind, "task": task, "body": body})
+        self.records.append(
+            AuditRow(
+                at=self.now, actor=actor, kind=kind, task=task, record=data, digest=digest(data)
+            )
+        )
+
+    def number_records(self) -> None:
+        """Draw the next numbers of the one sequence, under the lock of its head."""
+        if not self.records:
+            return
+        head = self.session.get_one(AuditHead, 1, with_for_update=True, populate_existing=True)
+        for row in self.records:
+            head.sequence += 1
+            row.sequence = head.sequence
+            self.session.add(row)
+
+
+@dataclass(frozen=True)
+class Books:
+    """The ledger as a tool sees it: satisfies quartet.packs.tool.Books."""
+
+    entry: Entry
+    effect: str = ""
+
+    @property
+    def session(self) -> Session:
+        """The open transaction."""
+        return self.entry.session
+
+    @property
+    def now(self) -> datetime:
+        """The moment of the call, UTC."""
+        return self.entry.now
+
+    @property
+    def files(self) -> Path:
+        """The folder for files that operations render."""
+        return self.entry.files
+
+    def post(self, debit: str, credit: str, amount: Decimal, currency: str) -> None:
+        """Post an amount above zero from one account to another."""
+        if amount <= 0:
+            raise ValueError(f"a posting is above zero, not {amount}")
+        entry = str(uuid4())
+        for account, signed in ((debit, amount), (credit, -amount)):
+            self.session.add(
+                PostingRow(
+                    entry=entry,
+                    effect=self.effect,
+                    account=account,
+                    amount=signed,
+                    currency=currency,
+                    at=self.now,
+                )
+            )
+
+    def afterwards(self, act: Callable[[], None]) -> None:
+        """Do this once the transaction is committed."""
+        self.entry.acts.append(act)
+
+
+class Ledger:
+    """The ledger's database and the folder of rendered files; safe to share between threads."""
+
+    def __init__(
+        self, engine: Engine, files: Path, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        """Take the engine, not yet connected, the folder for files, and the clock."""
+        self._engine, self._files, self._clock = engine, files, clock
+        self._reading = engine.execution_options(**{READING: True})
+        self._writer: AbstractContextManager[object] = nullcontext()
+        if engine.dialect.name == "sqlite":
+            self._writer = Lock()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def read(self) -> Iterator[Entry]:
+        """Open a transaction whose writes, if any, are rolled back."""
+        with _told(), Session(self._reading) as session:
+            yield Entry(session, self._clock(), self._files)
+            session.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Entry]:
+        """Open a transaction; it commits at the end, with its audit records numbered last."""
+        with _told():
+            with self._writer, Session(self._engine) as session:
+                entry = Entry(session, self._clock(), self._files)
+                yield entry
+                session.flush()
+                entry.number_records()
+                session.commit()
+            for act in entry.acts:
+                act()
+
+    def settled(self, work: Callable[[Entry], Got]) -> Got:
+        """Do the work in one transaction; again when another writer came first with a key.
+
+        The work looks first, so its next run finds what the other one wrote.
+        """
+        for _ in range(TRIES - 1):
+            try:
+                with self.write() as entry:
+                    return work(entry)
+            except IntegrityError:
+                continue
+        with self.write() as entry:
+            return work(entry)
+
+
+def open_ledger(
+    url: str, files: Path, pack: Pack, clock: Callable[[], datetime] = utc_now
+) -> Ledger:
+    """Return the ledger, migrated to the newest tables of the toolbox and of the pack."""
+    branch = pack.folder / "migrations" / "versions"
+    migrate(url, HERE / "migrations", *((branch,) if branch.is_dir() else ()))
+    return Ledger(connect(url), files, clock)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell a database that is away or busy as RetryLater; broken keys are the caller's."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (OperationalError, PoolTimeoutError) as error:
+        raise _busy(error) from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise _busy(error) from error
+
+
+def _busy(error: Exception) -> RetryLater:
+    says = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+    return RetryLater(
+        f"The ledger's database is away or busy: {says[:200]}. Try again.",
+        cause="tool",
+        title="LedgerAway",
+        after=1.0,
+    )

@@ -1,0 +1,105 @@
+"""Operations for people: those of the pack, and the toolbox's own lists; effects are elsewhere."""
+
+from typing import Literal
+
+from pydantic import Field
+from sqlalchemy import select
+
+from quartet.contracts.base import Contract, Fields, Json, Line, TaskId
+from quartet.packs.load import Pack
+from quartet.packs.tool import Books as ToolBooks
+from quartet.packs.tool import Tool, build
+from services.toolbox.ledger import Books, Entry, Ledger
+from services.toolbox.refusals import NotThere
+from services.toolbox.tables import ApprovalRow, AuditRow, ManualCaseRow
+
+
+class NoArguments(Contract):
+    """Nothing is asked for."""
+
+
+class Case(Contract):
+    """Something that a person has to look at."""
+
+    task: TaskId
+    slot: int
+    kind: Literal["not-undone", "freed", "held"]
+    says: str
+
+
+class Cases(Contract):
+    """Every effect that waits for a person."""
+
+    cases: tuple[Case, ...]
+
+
+class AuditPage(Contract):
+    """Which records to show."""
+
+    after: int = Field(default=0, ge=0, description="The sequence number after which to begin.")
+    limit: int = Field(default=500, ge=1, le=5000, description="How many records at most.")
+
+
+class Record(Contract):
+    """One audit record; ``record`` is its canonical JSON, of which ``digest`` is taken."""
+
+    sequence: int
+    digest: str
+    record: Line | str
+
+
+class Records(Contract):
+    """Audit records in their sequence."""
+
+    records: tuple[Record, ...]
+
+
+def list_cases(arguments: NoArguments, books: ToolBooks) -> Cases:
+    """List what waits for a person: held effects, effects not undone, duplicates of freed ones."""
+    del arguments
+    held = books.session.scalars(
+        select(ApprovalRow).where(ApprovalRow.state == "waiting").order_by(ApprovalRow.id)
+    )
+    manual = books.session.scalars(select(ManualCaseRow).order_by(ManualCaseRow.at))
+    waiting = (Case(task=a.task, slot=a.slot, kind="held", says=a.why) for a in held)
+    by_hand = (
+        Case.model_validate({"task": m.task, "slot": m.slot, "kind": m.kind, "says": m.says})
+        for m in manual
+    )
+    return Cases(cases=(*waiting, *by_hand))
+
+
+def export_audit(arguments: AuditPage, books: ToolBooks) -> Records:
+    """Give audit records in their sequence, as the canonical JSON that each digest covers."""
+    rows = books.session.scalars(
+        select(AuditRow)
+        .where(AuditRow.sequence > arguments.after)
+        .order_by(AuditRow.sequence)
+        .limit(arguments.limit)
+    )
+    return Records(
+        records=tuple(
+            Record(sequence=r.sequence, digest=r.digest, record=r.record.decode()) for r in rows
+        )
+    )
+
+
+OWN: dict[str, Tool] = {f.__name__: build(f, "operation", None) for f in (list_cases, export_audit)}
+
+
+def operate(ledger: Ledger, pack: Pack, actor: str, name: str, sent: Fields) -> Json:
+    """Run an operation in one transaction, with its audit record; return its result as JSON."""
+    tools = pack.of_kind("operation") | OWN
+    tool = tools.get(name)
+    if tool is None:
+        have = ", ".join(tools)
+        raise NotThere(f"There is no operation {name[:40]!r}; there is {have}.", "NoSuchOperation")
+    arguments = tool.check(sent)
+
+    def run(entry: Entry) -> Json:
+        result = tool.run(arguments, Books(entry)).model_dump(mode="json")
+        if name not in OWN:
+            entry.record(actor, f"operation-{name}", None, {"arguments": sent, "result": result})
+        return result
+
+    return ledger.settled(run)

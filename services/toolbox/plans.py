@@ -1,0 +1,46 @@
+"""The registered plans of tasks; whether a plan is valid is the coordinator's business."""
+
+from quartet.contracts.effect import Registered, Registration
+from quartet.contracts.plan import Plan
+from quartet.trust.digest import digest
+from services.toolbox.ledger import Entry
+from services.toolbox.refusals import PlanDiffers
+from services.toolbox.tables import PlanRow
+
+
+def register(entry: Entry, sent: Registration) -> Registered:
+    """Keep the first plan of a task; the same one again changes nothing, another is refused."""
+    plan_digest = digest(sent.plan)
+    documents = sent.model_dump(mode="json")["documents"]
+    row = entry.session.get(PlanRow, sent.task)
+    if row is None:
+        entry.session.add(
+            PlanRow(
+                task=sent.task,
+                requester=sent.requester,
+                plan=sent.plan.model_dump(mode="json"),
+                documents=documents,
+                digest=plan_digest,
+                registered_at=entry.now,
+            )
+        )
+        body = sent.model_dump(mode="json", exclude={"task"}) | {"plan_digest": plan_digest}
+        entry.record("coordinator", "plan-registered", sent.task, body)
+        return Registered(plan_digest=plan_digest)
+    if (row.digest, row.requester, row.documents) != (plan_digest, sent.requester, documents):
+        raise PlanDiffers(
+            f"Task {sent.task} has the plan {row.digest} of {row.requester!r} already, which "
+            f"stays; {plan_digest} came. Go on with the first one, or submit a new task.",
+            cause="data",
+        )
+    return Registered(plan_digest=plan_digest)
+
+
+def locked(entry: Entry, task: str) -> PlanRow | None:
+    """Return the task's plan, if any, with its row locked: one commit of a task at a time."""
+    return entry.session.get(PlanRow, task, with_for_update=True, populate_existing=True)
+
+
+def plan_of(row: PlanRow) -> Plan:
+    """Return the plan as registered."""
+    return Plan.model_validate(row.plan)

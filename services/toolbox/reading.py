@@ -1,0 +1,32 @@
+"""Running a trusted read tool and keeping its result as a value; effects are elsewhere."""
+
+from quartet.contracts.base import Name
+from quartet.contracts.effect import Settlement, ToolAnswer, ToolCall
+from quartet.packs.load import Pack
+from quartet.trust.digest import digest
+from services.toolbox.ledger import Books, Ledger
+from services.toolbox.refusals import NotThere
+from services.toolbox.values import check_producers, keep, lookup
+
+
+def call(ledger: Ledger, pack: Pack, caller: Name, name: str, sent: ToolCall) -> ToolAnswer:
+    """Return the tool's result and where it is kept; raises Failing naming what does not fit."""
+    tool = pack.of_kind("read").get(name)
+    if tool is None:
+        have = ", ".join(pack.of_kind("read"))
+        raise NotThere(f"There is no trusted read tool {name[:40]!r}; there is {have}.", "NoTool")
+    with ledger.read() as entry:
+        arguments = tool.check(sent.arguments, lookup(entry, sent.task))
+        check_producers(entry, sent.task, pack, tool, sent.arguments)
+        result = tool.run(arguments, Books(entry)).model_dump(mode="json")
+    settlement = Settlement(
+        task=sent.task,
+        subtask=sent.subtask,
+        attempt=sent.attempt,
+        caller=caller,
+        tool=name,
+        arguments_digest=digest(sent.arguments),
+        value=result,
+    )
+    value = ledger.settled(lambda entry: keep(entry, pack, "toolbox", settlement))
+    return ToolAnswer(value=value, result=result)
