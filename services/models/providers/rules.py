@@ -20,6 +20,10 @@ from quartet.contracts.chat import ChatRequest, Message
 from quartet.resilience.failures import Abandon
 
 Fill = Callable[[Fields], Json]
+_TAKES_FROM = frozenset(
+    {"subexpression", "index_expression", "projection", "filter_projection", "value_projection"}
+    | {"flatten"}
+)
 
 
 class CallText(Contract):
@@ -165,6 +169,8 @@ def _expression(where: str, text: str) -> Fill:
         compiled: Any = jmespath.compile(text)
     except JMESPathError as error:
         raise _bad(where, " ".join(str(error).split())) from error
+    if _negates_too_early(compiled.parsed):
+        raise _bad(where, f"`{text}`: JMESPath reads !a.b as (!a).b; write !(a.b)")
 
     def fill(seen: Fields) -> Json:
         try:
@@ -174,6 +180,13 @@ def _expression(where: str, text: str) -> Fill:
         return found
 
     return fill
+
+
+def _negates_too_early(node: Any) -> bool:  # noqa: ANN401 - jmespath's syntax tree
+    children = [c for c in node.get("children", ()) if isinstance(c, dict)]
+    if node["type"] in _TAKES_FROM and children and children[0]["type"] == "not_expression":
+        return True
+    return any(_negates_too_early(child) for child in children)
 
 
 def _bad(where: str, says: str) -> Abandon:

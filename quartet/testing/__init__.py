@@ -1,0 +1,1 @@
+"""Doubles that satisfy the ports, builders, scripted peers for tests; no product code uses it."""

@@ -1,0 +1,38 @@
+"""A toolbox that only takes settlements, for tests of what delivers values; the gate is not here."""
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from quartet.contracts.base import Contract
+from quartet.contracts.effect import Settlement
+from quartet.resilience.failures import Abandon, Failing
+from quartet.trust.digest import digest
+
+Got = TypeVar("Got", bound=Contract)
+
+
+@dataclass
+class SettlingToolbox:
+    """Satisfies Invoker: keeps each settlement and answers with a value id made of it."""
+
+    settled: list[Settlement] = field(default_factory=list)
+    failure: Failing | None = None
+    """Raised in place of every answer."""
+
+    def call(
+        self,
+        app_id: str,
+        path: str,
+        sent: Contract | None,
+        returns: type[Got],
+        timeout_s: float = 30.0,
+    ) -> Got:
+        """Take a settlement; anything else is not served."""
+        del timeout_s
+        if self.failure is not None:
+            raise self.failure
+        if (app_id, path) != ("toolbox", "settle") or not isinstance(sent, Settlement):
+            raise Abandon(f"{app_id} {path} is not served here.", cause="data")
+        self.settled.append(sent)
+        value = f"val-{digest(sent).removeprefix('sha256:')[:16]}"
+        return returns.model_validate({"value": value})
