@@ -17,6 +17,7 @@ from quartet.runtime.layout import CLI_VERSION, DAPR_VERSION, cache_folder, repo
 Say = Callable[[str], None]
 SERVICES = ("placement", "sentry", "scheduler", "daprd")
 BINARIES = (*SERVICES, "dapr")
+GO_ELSEWHERE = Path("/usr/local/go/bin/go")
 _GO_MINIMUM = (1, 26)
 _RUNTIME_STAMP = f"-s -w -X github.com/dapr/dapr/pkg/buildinfo.version={DAPR_VERSION}"
 _CLI_STAMP = f"-s -w -X main.version={CLI_VERSION}"
@@ -84,7 +85,7 @@ def _output(program: Path, *arguments: str) -> str:
 
 
 def _require_go() -> str:
-    go = shutil.which("go") or "/usr/local/go/bin/go"
+    go = shutil.which("go") or str(GO_ELSEWHERE)
     if not Path(go).exists():
         raise SetupError(
             "Go 1.26 or later is needed to build Dapr: install it from your package "

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 
 from quartet.runtime import layout
 from quartet.runtime.build import BINARIES, ensure_binaries
 from quartet.runtime.errors import SetupError
 from quartet.runtime.machine import require_free_ports, require_no_other_suite, suite_holder
+from quartet.runtime.processes import family, send, wait_gone
 from quartet.runtime.redis import (
     OPERATOR,
     answers,
@@ -60,14 +60,13 @@ def up(data: layout.DataFolder, apps: tuple[layout.App, ...], say: Say) -> None:
     running = require_no_other_suite(data.root)
     binaries = ensure_binaries(say) if running is None else data.binaries
     prepare(data, apps, binaries)
-    supervisor = None
     if running is None:
         require_free_ports(layout.CONTROL_PORTS | _app_ports(apps))
         if not data.trust_anchors.exists():
             say("making certificates")
             _make_certificates(data)
-        supervisor = _start_supervisor(data)
-    _wait_until_ready(data, supervisor, say)
+        _start_supervisor(data)
+    _wait_until_ready(data, say)
     require_append_only(connect(data, OPERATOR))
     say("control plane is up")
 
@@ -118,30 +117,33 @@ def _make_certificates(data: layout.DataFolder) -> None:
     maker.wait()
 
 
-def _start_supervisor(data: layout.DataFolder) -> subprocess.Popen[bytes]:
+def _start_supervisor(data: layout.DataFolder) -> None:
     data.status.unlink(missing_ok=True)
-    with (data.logs / "supervisor.log").open("ab") as log:
-        return subprocess.Popen(
+    log = data.logs / "supervisor.log"
+    with log.open("ab") as output:
+        detached = subprocess.run(
             [sys.executable, "-m", "quartet.runtime.supervisor", str(data.root)],
             cwd=layout.repository(),
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
+            check=False,
         )
+    if detached.returncode != 0:
+        raise SetupError(last_line(log))
 
 
-def _wait_until_ready(
-    data: layout.DataFolder, supervisor: subprocess.Popen[bytes] | None, say: Say
-) -> None:
+def _wait_until_ready(data: layout.DataFolder, say: Say) -> None:
     deadline = time.monotonic() + _READY_WITHIN_S
-    said = ""
+    said, seen = "", False
     while missing := not_ready(data):
         waiting = f"waiting for {', '.join(missing)}"
         if waiting != said:
             say(said := waiting)
-        if supervisor and supervisor.poll() is not None:
-            raise SetupError(f"The supervisor stopped: {_last_line(data.logs / 'supervisor.log')}")
+        runs = suite_holder() is not None
+        if seen and not runs:
+            raise SetupError(f"The supervisor ended: {last_line(data.logs / 'supervisor.log')}")
+        seen = seen or runs
         if time.monotonic() > deadline:
             raise SetupError(
                 f"Not ready after {_READY_WITHIN_S:g} s: {', '.join(missing)}. "
@@ -165,7 +167,8 @@ def _healthy(client: httpx.Client, port: int) -> bool:
         return False
 
 
-def _last_line(log: Path) -> str:
+def last_line(log: Path) -> str:
+    """Return the last line of a log file, for an error message."""
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
     return lines[-1] if lines else "it said nothing"
 
@@ -181,13 +184,12 @@ def down(data: layout.DataFolder, say: Say) -> None:
     if holder is None:
         say("no control plane runs")
         return
-    family = [psutil.Process(holder), *psutil.Process(holder).children(recursive=True)]
+    running = family(holder)
     say("stopping the control plane")
     os.kill(holder, signal.SIGTERM)
-    _, left = psutil.wait_procs(family, timeout=_STOPPED_WITHIN_S)
-    for process in left:
-        process.kill()
-    psutil.wait_procs(left, timeout=5)
+    left = wait_gone(running, _STOPPED_WITHIN_S)
+    send(left, signal.SIGKILL)
+    wait_gone(left, _STOPPED_WITHIN_S)
     say("control plane is down")
 
 

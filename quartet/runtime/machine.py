@@ -62,8 +62,8 @@ def require_free_ports(ports: Mapping[str, int]) -> None:
                 ) from busy
 
 
-def hold_suite_lock() -> socket.socket:
-    """Take the lock that one suite per network namespace holds; it ends with the process.
+def take_suite_lock() -> socket.socket:
+    """Take the lock that one suite per network namespace holds; it ends with its last holder.
 
     Raises:
         SetupError: another suite holds it.
@@ -75,9 +75,13 @@ def hold_suite_lock() -> socket.socket:
     except OSError as taken:
         lock.close()
         raise SetupError(_another_suite(suite_holder())) from taken
+    return lock
+
+
+def name_holder(lock: socket.socket) -> None:
+    """Make this process the one that `suite_holder` names."""
     lock.listen(64)
     lock.settimeout(0)
-    return lock
 
 
 def greet_callers(lock: socket.socket) -> None:

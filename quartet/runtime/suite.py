@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import psutil
 
 from quartet.runtime import control, layout
 from quartet.runtime.errors import SetupError
+from quartet.runtime.processes import family, send, wait_gone
 from quartet.runtime.shape import Shape
 
 Say = Callable[[str], None]
@@ -55,7 +56,8 @@ class Suite:
             if (waiting := _sentence(missing)) != said:
                 say(said := waiting)
             if not self._runs():
-                raise SetupError(f"`dapr run` ended: see {self.data.logs / 'suite.log'}")
+                log = self.data.logs / "suite.log"
+                raise SetupError(f"`dapr run` ended: {control.last_line(log)} (more in {log})")
             if time.monotonic() > deadline:
                 raise SetupError(
                     f"Not ready after {within_s:g} s: {', '.join(missing)}. See {self.data.logs}/."
@@ -75,28 +77,23 @@ class Suite:
             SetupError: a process outlived even that.
 
         """
-        family = _family(self.pid)
-        say(f"stopping {len(family)} processes")
+        running = family(self.pid)
+        say(f"stopping {len(running)} processes")
         for kind in _OURS:
-            stubs = [process for process in family if _is_stub(process, kind)]
-            _send(stubs, signal.SIGTERM)
-            psutil.wait_procs(_with_children(stubs, family), timeout=_GRACE_S)
-        family += [one for one in _family(self.pid) if one not in family]
-        _send([one for one in family if one.pid == self.pid], signal.SIGTERM)
-        left = self._wait(family, _CLI_GRACE_S)
-        _send(left, signal.SIGKILL)
-        left = self._wait(left, _GRACE_S)
+            stubs = [process for process in running if _is_stub(process, kind)]
+            send(stubs, signal.SIGTERM)
+            wait_gone([*stubs, *_children_of(stubs, running)], _GRACE_S)
+        running += [one for one in family(self.pid) if one not in running]
+        send([one for one in running if one.pid == self.pid], signal.SIGTERM)
+        left = wait_gone(running, _CLI_GRACE_S)
+        send(left, signal.SIGKILL)
+        left = wait_gone(left, _GRACE_S)
+        if self.process is not None:
+            self.process.wait()
         record(self.data).unlink(missing_ok=True)
         if left:
             raise SetupError(f"Still running: {', '.join(str(one.pid) for one in left)}")
         say("suite is stopped")
-
-    def _wait(self, family: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
-        if self.process is not None:
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(seconds)
-        _, left = psutil.wait_procs(family, timeout=seconds)
-        return list(left)
 
 
 def _silent(client: httpx.Client, app: layout.App) -> list[str]:
@@ -118,14 +115,6 @@ def _sentence(missing: Sequence[str]) -> str:
     return f"waiting for {', '.join(missing[:4])}{more}"
 
 
-def _family(pid: int) -> list[psutil.Process]:
-    try:
-        head = psutil.Process(pid)
-        return [head, *head.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
-
-
 def _is_stub(process: psutil.Process, kind: str) -> bool:
     try:
         parent = process.parent()
@@ -134,11 +123,11 @@ def _is_stub(process: psutil.Process, kind: str) -> bool:
         return False
 
 
-def _with_children(
-    stubs: Sequence[psutil.Process], family: Sequence[psutil.Process]
+def _children_of(
+    parents: Sequence[psutil.Process], among: Sequence[psutil.Process]
 ) -> list[psutil.Process]:
-    pids = {stub.pid for stub in stubs}
-    return [one for one in family if one.pid in pids or _ppid(one) in pids]
+    pids = {parent.pid for parent in parents}
+    return [one for one in among if _ppid(one) in pids]
 
 
 def _ppid(process: psutil.Process) -> int:
@@ -146,14 +135,6 @@ def _ppid(process: psutil.Process) -> int:
         return int(process.ppid())
     except psutil.NoSuchProcess:
         return 0
-
-
-def _send(processes: Sequence[psutil.Process], wanted: signal.Signals) -> None:
-    for process in processes:
-        try:
-            process.send_signal(wanted)
-        except psutil.NoSuchProcess:
-            continue
 
 
 def record(data: layout.DataFolder) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 from quartet.runtime import layout
 from quartet.runtime.children import Keeper, Kept, Program
 from quartet.runtime.errors import SetupError
-from quartet.runtime.machine import greet_callers, hold_suite_lock
+from quartet.runtime.machine import greet_callers, name_holder, take_suite_lock
 
 _QUIET = ("--enable-metrics=false", "--metrics-listen-address", layout.HOST)
 
@@ -127,13 +127,20 @@ class Recorder:
 
 
 def main() -> None:
-    """Run until SIGTERM or SIGINT."""
+    """Take the lock, go on in a session of one's own, and run until SIGTERM or SIGINT.
+
+    The process that was started ends at once: with status 1 and one line when another suite runs.
+    """
     data = layout.DataFolder(Path(sys.argv[1]))
     try:
-        lock = hold_suite_lock()
+        lock = take_suite_lock()
     except SetupError as refused:
         sys.stderr.write(f"{refused}\n")
         raise SystemExit(1) from refused
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    name_holder(lock)
     Keeper(
         control_plane(data),
         on_change=Recorder(data.status),

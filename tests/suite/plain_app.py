@@ -15,6 +15,18 @@ def healthz() -> dict[str, str]:
     return {"status": "ok", "app_id": os.environ["APP_ID"]}
 
 
+@app.get("/dapr/subscribe")
+def subscriptions() -> list[dict[str, object]]:
+    """Subscribe the coordinator to what clients submit, as it comes."""
+    wanted: dict[str, object] = {
+        "pubsubname": "pubsub",
+        "topic": "task-submitted",
+        "route": "/events/task-submitted",
+        "metadata": {"rawPayload": "true"},
+    }
+    return [wanted] if os.environ["APP_ID"] == "coordinator" else []
+
+
 @app.get("/seen")
 def told() -> list[dict[str, object]]:
     """Return the events that came, oldest first."""
