@@ -14,6 +14,7 @@ from quartet.contracts.failure import Problem
 from quartet.contracts.matrix import VERBS, Verb, resolve
 from quartet.packs.manifest import Manifest
 from quartet.resilience.failures import Failing
+from quartet.service.log import start_logging
 from quartet.service.settings import Settings
 
 Next = Callable[[Request], Awaitable[Response]]
@@ -114,6 +115,7 @@ def _refusal(status: int, detail: str) -> Problem:
 
 def serve(app: FastAPI, settings: Settings) -> None:
     """Serve on loopback until SIGTERM; requests under way get ten seconds to end."""
+    start_logging()
     uvicorn.run(
         app,
         host="127.0.0.1",
