@@ -19,11 +19,6 @@ def signed_part(event: dict[str, Json]) -> bytes:
     return canonical({name: event.get(name) for name in ("id", "source", "type", "data")})
 
 
-def new_key(kid: str) -> OKPKey:
-    """Return a fresh Ed25519 key pair; ``kid`` names the requester it stands for."""
-    return OKPKey.generate_key("Ed25519", {"kid": kid, "use": "sig"}, private=True)
-
-
 def sign(event: dict[str, Json], key: OKPKey) -> str:
     """Return the signature of an event: a compact JWS whose payload is the signed part."""
     header = {"alg": "Ed25519", "kid": str(key.kid)}
@@ -31,7 +26,7 @@ def sign(event: dict[str, Json], key: OKPKey) -> str:
 
 
 def requester(event: dict[str, Json], signature: str, keys: KeySetSerialization) -> str:
-    """Return who signed the event, the ``kid`` of a key in the JWKS ``keys``.
+    """Return who signed the event: the ``requester`` of its key in the JWKS ``keys``.
 
     Raises NotGenuine when the key is unknown, the signature false, or over another event.
     """
@@ -43,4 +38,5 @@ def requester(event: dict[str, Json], signature: str, keys: KeySetSerialization)
         raise NotGenuine(f"the signature is not of a known key ({type(error).__name__})") from error
     if found.payload != signed_part(event):
         raise NotGenuine("the signature covers another event")
-    return str(found.headers()["kid"])
+    kid = found.headers()["kid"]
+    return next(str(k["requester"]) for k in keys["keys"] if k.get("kid") == kid)
