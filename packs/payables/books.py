@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, StringConstraints
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from packs.payables.invoice import Country, Currency, Iban, Identifier, Number, Part
 from packs.payables.invoice import Name as Text
@@ -126,17 +127,22 @@ def load_books(arguments: MasterData, books: Books) -> Loaded:
                 ReceiptRow(number=receipt.number, order=receipt.order, **arrived.model_dump())
             )
     session.flush()
-    count = func.count()
-    return Loaded(
-        vendors=session.scalar(select(count).select_from(VendorRow)) or 0,
-        orders=session.scalar(select(count).select_from(OrderRow)) or 0,
-        receipts=session.scalar(select(func.count(ReceiptRow.number.distinct()))) or 0,
-    )
+    return _counted(session)
 
 
 @tool("operation")
 def load_sample_books(arguments: Nothing, books: Books) -> Loaded:
-    """Load the master data of the sample documents; loading it again changes nothing."""
+    """Load the master data of the sample documents into an empty ledger; no other is changed."""
     del arguments
+    if books.session.get(CompanyRow, 1) is not None:
+        return _counted(books.session)
     content = yaml.safe_load(SAMPLE_BOOKS.read_text(encoding="utf-8"))
     return load_books(MasterData.model_validate(content), books)
+
+
+def _counted(session: Session) -> Loaded:
+    return Loaded(
+        vendors=session.scalar(select(func.count(VendorRow.id))) or 0,
+        orders=session.scalar(select(func.count(OrderRow.number))) or 0,
+        receipts=session.scalar(select(func.count(ReceiptRow.number.distinct()))) or 0,
+    )

@@ -148,7 +148,7 @@ def close_payment_run(arguments: Nothing, books: Books) -> Closed:
         if total > 0:
             books.post(CLEARING, f"bank:{run.iban}", total, currency)
     session.flush()
-    content = _file_of(session, run)
+    content = file_of(session, run)
     path = books.files / f"{run.message}.xml"
     if content is not None:
         books.afterwards(lambda: write(path, content))
@@ -168,7 +168,7 @@ def render_payment_files(arguments: Nothing, books: Books) -> Rendered:
     missing = [(_path(books, r), r) for r in runs if not _path(books, r).exists()]
     written = []
     for path, run in missing:
-        content = _file_of(books.session, run)
+        content = file_of(books.session, run)
         if content is not None:
             write(path, content)
             written.append(path.name)
@@ -239,7 +239,7 @@ def _settle(session: Session, run: RunRow, position: int, key: Key, netting: Net
         )
 
 
-def _file_of(session: Session, run: RunRow) -> bytes | None:
+def file_of(session: Session, run: RunRow) -> bytes | None:
     """Return the payment file of a closed run; None when credits left nothing to transfer."""
     return render(run, tuple(_transfers(session, run)))
 

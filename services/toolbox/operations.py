@@ -3,9 +3,9 @@
 from typing import Literal
 
 from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import event, select
 
-from quartet.contracts.base import Contract, Fields, Json, Line, TaskId
+from quartet.contracts.base import Contract, Fields, Json, TaskId
 from quartet.packs.load import Pack
 from quartet.packs.tool import Books as ToolBooks
 from quartet.packs.tool import Tool, build
@@ -45,7 +45,7 @@ class Record(Contract):
 
     sequence: int
     digest: str
-    record: Line | str
+    record: str
 
 
 class Records(Contract):
@@ -84,11 +84,14 @@ def export_audit(arguments: AuditPage, books: ToolBooks) -> Records:
     )
 
 
-OWN: dict[str, Tool] = {f.__name__: build(f, "operation", None) for f in (list_cases, export_audit)}
+OWN: dict[str, Tool] = {f.__name__: build(f, "operation") for f in (list_cases, export_audit)}
 
 
 def operate(ledger: Ledger, pack: Pack, actor: str, name: str, sent: Fields) -> Json:
-    """Run an operation in one transaction, with its audit record; return its result as JSON."""
+    """Run an operation in one transaction; return its result as JSON.
+
+    One that changed something leaves an audit record.
+    """
     tools = pack.of_kind("operation") | OWN
     tool = tools.get(name)
     if tool is None:
@@ -97,8 +100,11 @@ def operate(ledger: Ledger, pack: Pack, actor: str, name: str, sent: Fields) -> 
     arguments = tool.check(sent)
 
     def run(entry: Entry) -> Json:
+        changes: list[object] = []
+        event.listen(entry.session, "after_flush", lambda *_: changes.append(name))
         result = tool.run(arguments, Books(entry)).model_dump(mode="json")
-        if name not in OWN:
+        entry.session.flush()
+        if changes:
             entry.record(actor, f"operation-{name}", None, {"arguments": sent, "result": result})
         return result
 

@@ -1,0 +1,277 @@
+"""The toolbox as its callers see it: over HTTP, on a real ledger. No test is here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from zlib import crc32
+
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+
+from packs.payables import checks
+from packs.payables.invoice import Invoice, Line, Party, Payee, Totals, VatGroup
+from quartet.contracts.base import Fields
+from quartet.contracts.effect import Commit, Outcome, Registration, StoredValue, Undo, Undone
+from quartet.contracts.plan import Plan, Slot, Subtask
+from quartet.contracts.work import Proposal, Verdict, WorkResult
+from quartet.packs.load import Pack, load
+from quartet.service.settings import Settings
+from quartet.trust.digest import digest, proposal_digest
+from services.toolbox import checker
+from services.toolbox.app import build
+from services.toolbox.ledger import Ledger, open_ledger
+from services.toolbox.tables import EffectRow
+
+IBAN = "DE80284559419069782389"
+OTHER_IBAN = "NL37WNNF6476988737"
+COMPANY: Fields = {
+    "name": "Käufer & Söhne GmbH",
+    "vat_id": "ATU22056021",
+    "country": "AT",
+    "iban": "AT727823889904654970",
+    "bic": "DDABATSVXXX",
+}
+ALL_TOOLS = ("schedule_payment", "schedule_credit", "hold_invoice", "ask_about_invoice")
+WRITES = frozenset(("schedule_payment", "schedule_credit"))
+
+
+def task(number: int) -> str:
+    return f"t-{number:024x}"
+
+
+def vendor(name: str = "V-1", **other: str) -> Fields:
+    base: Fields = {
+        "id": name,
+        "name": f"Vendor {name}",
+        "vat_id": f"DE{crc32(name.encode()) % 10**9:09d}",
+        "country": "DE",
+        "iban": IBAN,
+        "bic": "FRKXDEPKXXX",
+    }
+    return base | other
+
+
+def master(*vendors: Fields) -> Fields:
+    """Master data: each vendor has an open order PO-<id> of 1000 units at 100.00, all received."""
+    vendors = vendors or (vendor(),)
+    line: Fields = {"line": "10", "item_id": "A", "name": "Thing", "unit": "C62", "price": "100.00"}
+    return {
+        "company": COMPANY,
+        "vendors": list(vendors),
+        "orders": [
+            {
+                "number": f"PO-{v['id']}",
+                "vendor": v["id"],
+                "currency": v.get("currency", "EUR"),
+                "lines": [line | {"quantity": "1000"}],
+            }
+            for v in vendors
+        ],
+        "receipts": [
+            {
+                "number": f"GR-{v['id']}",
+                "order": f"PO-{v['id']}",
+                "lines": [{"line": "10", "quantity": "1000"}],
+            }
+            for v in vendors
+        ],
+    }
+
+
+def invoice(
+    number: str = "R-1",
+    units: str = "1",
+    price: str = "100.00",
+    of: Fields | None = None,
+    **other: object,
+) -> Invoice:
+    """An invoice without VAT for some units, which fits ``master`` unless told otherwise."""
+    seller = of or vendor()
+    net = (Decimal(units) * Decimal(price)).quantize(Decimal("0.01"))
+    line = Line(
+        id="1",
+        name="Thing",
+        order_line="10",
+        quantity=Decimal(units),
+        unit_price=Decimal(price),
+        net=net,
+        vat_category="Z",
+        vat_rate=Decimal(0),
+    )
+    plain: dict[str, object] = {
+        "syntax": "ubl-invoice",
+        "kind": "invoice",
+        "type_code": "380",
+        "number": number,
+        "issue_date": date(2026, 11, 1),
+        "currency": "EUR",
+        "seller": Party(name=str(seller["name"]), vat_id=str(seller["vat_id"])),
+        "buyer": Party(name=str(COMPANY["name"])),
+        "order_number": f"PO-{seller['id']}",
+        "payee": Payee(account=str(seller["iban"]), iban=str(seller["iban"])),
+        "lines": (line,),
+        "vat": (VatGroup(basis=net, tax=Decimal(0), category="Z", rate=Decimal(0)),),
+        "totals": Totals(lines=net, net=net, gross=net, payable=net),
+    }
+    return Invoice.model_validate(plain | other)
+
+
+def credit_note(number: str = "G-1", units: str = "1", of: Fields | None = None) -> Invoice:
+    kind = {"kind": "credit-note", "syntax": "ubl-credit-note", "type_code": "381"}
+    return invoice(number, units, of=of, **kind)
+
+
+def plan(tools: tuple[str, ...] = ALL_TOOLS, slots: int = 1) -> Plan:
+    numbered = tuple(Slot(number=n, tools=tools) for n in range(1, slots + 1))
+    settle = Subtask(id="settle", kind="settle-invoice", goal="Settle it.", slots=numbered)
+    return Plan(subtasks=(Subtask(id="read", kind="read-invoice", goal="Read it."), settle))
+
+
+def result(*proposals: Proposal, summary: str = "") -> WorkResult:
+    return WorkResult(decision="pay", summary=summary, proposals=proposals)
+
+
+def order(
+    of: str, done: WorkResult, *, slot: int = 1, attempt: int = 1, decision: str = "accept"
+) -> Commit:
+    """A commit of a result with the critic's verdict on it."""
+    verdict: Fields = {
+        "task": of,
+        "subtask": "settle",
+        "attempt": attempt,
+        "proposal_digest": proposal_digest(of, "settle", attempt, done),
+        "decision": decision,
+    }
+    return Commit(
+        task=of,
+        subtask="settle",
+        attempt=attempt,
+        slot=slot,
+        result=done,
+        verdict=Verdict.model_validate(verdict),
+    )
+
+
+@dataclass
+class Clock:
+    """Moves on by a second each time it is read."""
+
+    now: datetime = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+@dataclass
+class Scheduled:
+    """A scheduler that remembers what was asked for."""
+
+    jobs: dict[str, str] = field(default_factory=dict)
+
+    def schedule(self, job: str, schedule: str) -> None:
+        self.jobs[job] = schedule
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A running toolbox."""
+
+    http: TestClient
+    ledger: Ledger
+    pack: Pack
+    files: Path
+
+    def post(self, path: str, body: Fields, status: int = 200) -> Fields:
+        answer = self.http.post(path, json=body)
+        assert answer.status_code == status, answer.text
+        found: Fields = answer.json()
+        if status >= 400:
+            assert answer.headers["content-type"] == "application/problem+json"
+        return found
+
+    def operate(self, name: str, arguments: Fields | None = None) -> Fields:
+        return self.post(f"/callers/console/operations/{name}", arguments or {})
+
+    def register(self, of: str, what: Plan | None = None, requester: str = "carol") -> Fields:
+        sent = Registration(task=of, requester=requester, plan=what or plan())
+        return self.post("/callers/coordinator/plans", sent.model_dump(mode="json"))
+
+    def settle(self, of: str, content: Invoice, tool: str = "read_einvoice") -> str:
+        """Deliver a read invoice as reader does; returns its value id."""
+        return str(self.post("/callers/reader/settle", settlement(of, content, tool))["value"])
+
+    def call(self, of: str, tool: str, status: int = 200, **arguments: str) -> Fields:
+        body: Fields = {"task": of, "subtask": "settle", "attempt": 1, "arguments": {**arguments}}
+        return self.post(f"/callers/specialist-finance/tools/{tool}", body, status)
+
+    def matched(self, of: str, content: Invoice, requester: str = "carol") -> str:
+        """Register the task, deliver the invoice and match it; returns a reference to the match."""
+        self.register(of, requester=requester)
+        read = self.settle(of, content)
+        return f"${self.call(of, 'match_invoice', invoice=f'${read}')['value']}"
+
+    def commit(self, sent: Commit) -> Outcome:
+        body = self.post("/callers/coordinator/commit", sent.model_dump(mode="json"))
+        return Outcome.model_validate(body)
+
+    def refused(self, sent: Commit, status: int) -> Fields:
+        return self.post("/callers/coordinator/commit", sent.model_dump(mode="json"), status)
+
+    def pay(self, of: str, content: Invoice, requester: str = "carol") -> Outcome:
+        """Take an invoice all the way to its commit."""
+        tool = "schedule_credit" if content.kind == "credit-note" else "schedule_payment"
+        match = self.matched(of, content, requester)
+        return self.commit(order(of, result(propose(tool, match=match))))
+
+    def undo(self, of: str) -> Undone:
+        sent = Undo(task=of, why="the task was cancelled")
+        body = self.post("/callers/coordinator/compensate", sent.model_dump(mode="json"))
+        return Undone.model_validate(body)
+
+    def value(self, of: str, value: str) -> StoredValue:
+        answer = self.http.get(f"/callers/critic/values/{of}/{value}")
+        assert answer.status_code == 200, answer.text
+        return StoredValue.model_validate(answer.json())
+
+    def problems(self) -> tuple[str, ...]:
+        """Every broken invariant of the ledger and of the payments in it."""
+        with self.ledger.read() as entry:
+            live = select(EffectRow).where(EffectRow.status == "applied")
+            rows = entry.session.scalars(live).all()
+            applied = {f"{r.task}/{r.slot}" for r in rows if r.tool in WRITES}
+            own = checker.problems(entry.session, self.pack)
+            return (*own, *checks.problems(entry.session, self.files, applied))
+
+
+def propose(tool: str, slot: int = 1, **arguments: str | None) -> Proposal:
+    return Proposal(slot=slot, tool=tool, arguments={**arguments})
+
+
+def settlement(of: str, content: Invoice, tool: str = "read_einvoice") -> Fields:
+    return {
+        "task": of,
+        "subtask": "read",
+        "attempt": 1,
+        "caller": "specialist-documents",
+        "tool": tool,
+        "arguments_digest": digest(b"the document"),
+        "value": content.model_dump(mode="json"),
+    }
+
+
+@contextmanager
+def opened(url: str, folder: Path, *vendors: Fields) -> Iterator[Desk]:
+    """A running toolbox on a ledger with these vendors."""
+    pack = load("payables")
+    files = folder / "payments"
+    settings = Settings("toolbox", 1, 1, 1, folder, app_token="t")
+    ledger = open_ledger(url, files, pack, Clock())
+    app = build(settings, pack, ledger, Scheduled())
+    with TestClient(app, headers={"dapr-api-token": "t"}, raise_server_exceptions=False) as http:
+        desk = Desk(http, ledger, pack, files)
+        desk.operate("load_books", master(*vendors))
+        yield desk
