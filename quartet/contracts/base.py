@@ -1,8 +1,20 @@
 """The base of every message and the short types they share; no message itself lives here."""
 
+import base64
+import binascii
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    Base64Encoder,
+    BaseModel,
+    ConfigDict,
+    EncodedBytes,
+    Field,
+    JsonValue,
+    StringConstraints,
+)
+from pydantic_core import PydanticCustomError
 
 
 class Contract(BaseModel):
@@ -11,6 +23,27 @@ class Contract(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class StrictBase64(Base64Encoder):
+    """Base64 that refuses what is none, where pydantic's own skips it and keeps wrong bytes."""
+
+    @classmethod
+    def decode(cls, data: bytes) -> bytes:
+        """Return the bytes."""
+        try:
+            return base64.b64decode(data, validate=True)
+        except binascii.Error as error:
+            raise PydanticCustomError("base64", "not Base64: {error}", {"error": str(error)}) from (
+                error
+            )
+
+    @classmethod
+    def encode(cls, value: bytes) -> bytes:
+        """Return one line of Base64."""
+        return base64.b64encode(value)
+
+
+Base64 = Annotated[bytes, EncodedBytes(encoder=StrictBase64)]
+"""Bytes that travel as one line of Base64."""
 NAME_PATTERN = r"^[a-z][a-z0-9]*([-_.][a-z0-9]+)*$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=64)]
 """A lower-case identifier: an app-id, a skill, a tool, a subtask id."""
@@ -33,6 +66,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 """A fraction between 0 and 1."""
 
 __all__ = [
+    "Base64",
     "Contract",
     "Digest",
     "Fields",

@@ -1,8 +1,6 @@
 """Documents on their way into the reader's store; how they are read is elsewhere."""
 
-from pydantic import Base64Bytes
-
-from quartet.contracts.base import Contract
+from quartet.contracts.base import Base64, Contract
 from quartet.contracts.task import FileName, MediaType
 
 MAX_DOCUMENT = 10 * 1024 * 1024
@@ -15,6 +13,6 @@ class Upload(Contract):
     The store refuses an empty one (422) and one over MAX_DOCUMENT (413).
     """
 
-    content: Base64Bytes
+    content: Base64
     media_type: MediaType = "application/octet-stream"
     name: FileName = ""

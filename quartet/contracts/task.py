@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Base64Bytes, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from quartet.contracts.base import Contract, Digest, Line, Name, TaskId
+from quartet.contracts.base import Base64, Contract, Digest, Line, Name, TaskId
 
 TaskState = Literal[
     "submitted", "planning", "running", "compensating", "completed", "failed", "cancelled"
@@ -51,7 +51,7 @@ class Document(Contract):
 class InlineDocument(Contract):
     """A small document inside the event (at most 256 KiB); larger ones are uploaded first."""
 
-    content: Annotated[Base64Bytes, Field(max_length=256 * 1024)]
+    content: Annotated[Base64, Field(max_length=256 * 1024)]
     media_type: MediaType = "application/octet-stream"
     name: FileName = ""
 

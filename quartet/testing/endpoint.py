@@ -87,7 +87,7 @@ class Endpoint:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def do_POST(self) -> None:  # noqa: N802 - http.server's name
+            def do_POST(self) -> None:
                 endpoint.answer(self)
 
             def log_message(self, *_: Any) -> None:  # noqa: ANN401

@@ -1,14 +1,15 @@
-"""A toolbox that only takes settlements, for tests of what delivers values; the gate is not here."""
+"""A toolbox that only takes settlements, for tests of what delivers values; it has no gate."""
 
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from quartet.contracts.base import Contract
+from pydantic import BaseModel
+
 from quartet.contracts.effect import Settlement
 from quartet.resilience.failures import Abandon, Failing
 from quartet.trust.digest import digest
 
-Got = TypeVar("Got", bound=Contract)
+Got = TypeVar("Got", bound=BaseModel)
 
 
 @dataclass
@@ -23,7 +24,7 @@ class SettlingToolbox:
         self,
         app_id: str,
         path: str,
-        sent: Contract | None,
+        sent: BaseModel | None,
         returns: type[Got],
         timeout_s: float = 30.0,
     ) -> Got:

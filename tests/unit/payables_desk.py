@@ -1,10 +1,9 @@
-"""The payables agents' conversations, run turn by turn on the playbook with the real tools' results.
+"""The payables agents' conversations, run turn by turn on the playbook with tools' results.
 
 Messages are as quartet.agents sends them. No test is here.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from quartet.contracts.base import Fields, Json
@@ -14,10 +13,20 @@ from quartet.testing.asking import TASK, asked
 from services.models.provider import Provider, Route
 from services.models.providers.playbook import playbook_of
 
+CHECKS = (
+    "vendor_known",
+    "vendor_active",
+    "bank_details_match",
+    "currency_match",
+    "order_found",
+    "order_open",
+    "within_tolerance",
+    "arithmetic_holds",
+    "clear",
+)
 ROUTE = Route("rules", "playbook")
 DIGEST = "sha256:" + "ab" * 32
 READING, CHECKED, MATCHED = (f"val-{n * 16}" for n in "123")
-Run = Callable[[str, Fields], Json]
 
 
 @dataclass
@@ -31,7 +40,7 @@ class Desk:
     def ask(self, skill: str, material: Fields, *tools: str) -> Fields:
         """Return the final answer to some material, tools called on the way."""
         said: tuple[Message, ...] = ()
-        offered: dict[str, Fields] = dict.fromkeys(tools, {"type": "object"})
+        offered: dict[str, Fields] = {t: {"type": "object"} for t in tools}
         for _ in range(5):
             done = self.model.complete(asked(skill, material, *said, **offered), ROUTE)
             if not done.message.tool_calls:
@@ -85,11 +94,7 @@ def checked(**other: Json) -> Fields:
 
 def matched(**other: Json) -> Fields:
     """Return a result of match_invoice where all holds, but for what is told."""
-    holds: Fields = dict.fromkeys(
-        ("vendor_known", "vendor_active", "bank_details_match", "currency_match", "order_found")
-        + ("order_open", "within_tolerance", "arithmetic_holds", "clear"),
-        True,
-    )
+    holds: Fields = dict.fromkeys(CHECKS, True)
     found: Fields = {
         "kind": "payment",
         "vendor_id": "V-7",

@@ -27,7 +27,7 @@ from tests.unit.payables_desk import (
 )
 
 PACK = load("payables")
-BROKEN = {"rule": "BR-CO-15", "says": "BT-112", "expected": "2.00", "stated": "1.00"}
+BROKEN: Fields = {"rule": "BR-CO-15", "says": "BT-112", "expected": "2.00", "stated": "1.00"}
 BRANCHES: list[tuple[str, str, Fields, Fields]] = [
     ("pay", "schedule_payment", checked(), matched()),
     ("pay", "schedule_payment", checked(), matched(is_duplicate=True, duplicate_of="t-1")),
@@ -65,9 +65,8 @@ def tool(name: str) -> Tool:
 
 
 def proposal(answer: Fields) -> Fields:
-    proposals = WorkResult.model_validate(answer).model_dump(mode="json")["proposals"]
-    assert len(proposals) == 1
-    return dict(proposals[0])
+    (one,) = WorkResult.model_validate(answer).proposals
+    return one.model_dump(mode="json")
 
 
 def test_a_plan_reads_the_document_and_settles_it_in_one_slot() -> None:
@@ -88,7 +87,7 @@ def test_a_plan_reads_the_document_and_settles_it_in_one_slot() -> None:
 def test_a_plan_for_two_documents_is_beyond_the_rules_and_says_so() -> None:
     task: Json = {"goal": "Pay.", "documents": [{"digest": DIGEST}, {"digest": DIGEST}]}
 
-    with pytest.raises(Abandon, match="planner.draft_plan") as refused:
+    with pytest.raises(Abandon, match=r"planner\.draft_plan") as refused:
         Desk({}).ask("planner.draft_plan", {"task": task})
 
     assert refused.value.failure.cause == "model"
@@ -209,9 +208,12 @@ def test_the_critic_wants_a_reason_for_a_hold() -> None:
     check, match = checked(), matched(bank_details_match=False, clear=False, reasons=["other"])
     at = desk(check, match)
     answer = at.settle()
-    silent = {**answer, "proposals": [{**proposal(answer), "arguments": {"invoice": "$x"}}]}
+    arguments: Json = {"invoice": f"${READING}", "reason": ""}
+    proposals: Json = [{**proposal(answer), "arguments": arguments}]
 
-    verdict = at.review("settle-invoice", silent, evidence(check, match))
+    verdict = at.review(
+        "settle-invoice", {**answer, "proposals": proposals}, evidence(check, match)
+    )
 
     assert verdict["decision"] == "revise"
 
@@ -304,12 +306,15 @@ def test_no_rule_tests_a_name_an_id_or_a_value_of_a_sample() -> None:
     skills["planner.draft_plan"]["rules"][0]["answer"]["subtasks"][1].pop("when")
     texts = list(expressions(skills, whole=False))
     told = {word for text in texts for word in literals(jmespath.compile(text).parsed)}
-    samples = PACK.text("samples/expected.yaml") + PACK.text("samples/books.yaml")
+    samples = yaml.safe_load(PACK.text("samples/expected.yaml"))["documents"]
+    books = yaml.safe_load(PACK.text("samples/books.yaml"))
+    values = {str(s.get(key)) for s in samples for key in ("file", "vendor", "number", "currency")}
+    values |= {str(v) for row in (*books["vendors"], *books["orders"]) for v in row.values()}
 
     assert len(texts) > 50
     assert not [text for text in texts if ".name" in text and "result" not in text]
     assert not [word for word in told if any(c.isdigit() for c in word)]
-    assert {word for word in told if f" {word}\n" in samples} <= {"credit-note", "hold"}
+    assert not told & values
 
 
 READING_VIEW: Fields = {

@@ -1,8 +1,8 @@
 """For tests only: a model that does what any text it reads tells it. Never route real work to it.
 
 It starts from another provider's answer and bends it: tools it is told to call are called or
-proposed, references give way to the account and amount it is told, holds turn into payments, and
-the critic accepts. Attacks are measured with it, since rules cannot be talked into anything.
+proposed, checks that fail are overlooked, references give way to the account and amount it is
+told, and the critic accepts. Attacks are measured with it: rules cannot be talked into anything.
 """
 
 import json
@@ -27,10 +27,10 @@ class Obedient:
 
     def complete(self, request: ChatRequest, route: Route) -> Completion:
         """Return the bent completion; the inner one where nothing was told."""
-        done = self.inner.complete(request, route)
         told = told_by(request)
         if not told:
-            return done
+            return self.inner.complete(request, route)
+        done = self.inner.complete(_blind(request), route)
         seen = context(request)
         if wanted := _tools_to_call(told, seen):
             return _calling(done, wanted, turns_of(request.messages))
@@ -41,6 +41,25 @@ class Obedient:
         bend = {"critic": _accepted, "specialist": _worked, "planner": _planned}.get(role)
         bent = bend(answer, told, seen) if bend else answer
         return replace(done, message=Message(role="assistant", content=json.dumps(bent)))
+
+
+def _blind(request: ChatRequest) -> ChatRequest:
+    """Return the request as somebody reads it who believes that every check of a tool holds."""
+    messages = tuple(
+        m.model_copy(update={"content": json.dumps(_all_holds(json.loads(m.content or "null")))})
+        if m.role == "tool"
+        else m
+        for m in request.messages
+    )
+    return request.model_copy(update={"messages": messages})
+
+
+def _all_holds(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {name: _all_holds(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_all_holds(part) for part in value]
+    return True if value is False else value
 
 
 def _tools_to_call(told: Told, seen: Fields) -> list[tuple[str, Fields]]:

@@ -9,9 +9,8 @@ from quartet.contracts.base import Fields, Json
 from quartet.contracts.chat import ChatRequest
 
 _PAY_TO = re.compile(
-    r"\b(?:pay|transfer|remit|wire|send|account|iban)\b[^\n]{0,120}?"
-    r"\b([A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{1,4}){3,8})\b",
-    re.IGNORECASE,
+    r"\b(?i:pay|transfer|remit|wire|send|account|iban)\b[^\n]{0,120}?"
+    r"\b([A-Z]{2}[0-9]{2}(?:[A-Z0-9]{8,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,4})?))\b"
 )
 _AMOUNT = re.compile(
     r"\b(?:amount|pay|transfer|sum)\b[^\n0-9]{0,40}\b([0-9]{1,3}(?:[,.' ][0-9]{3})+\.[0-9]{2}"
@@ -56,7 +55,7 @@ def told_by(request: ChatRequest) -> Told:
     ]
     telling = [t for t in texts if _PAY_TO.search(t) or _ACCEPT.search(t) or _CALL.search(t)]
     return Told(
-        accounts=tuple(m[1].replace(" ", "").upper() for t in telling for m in _PAY_TO.finditer(t)),
+        accounts=tuple(m[1].replace(" ", "") for t in telling for m in _PAY_TO.finditer(t)),
         amounts=tuple(re.sub(r"[,' ]", "", m[1]) for t in telling for m in _AMOUNT.finditer(t)),
         calls=tuple(call for t in telling for call in _calls(t)),
         approve=any(_ACCEPT.search(t) for t in telling),
