@@ -1,10 +1,10 @@
-"""What a workflow may do, typed: call a step, run a child, wait for an event, be stopped.
+"""What a workflow may do, typed: call a step, run a child, join children, wait for an event.
 
 A step is one checkpointed activity. It is retried here, by the advice of its failure, because
 the engine's own policy knows neither jitter nor Retry-After.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Iterable
 from datetime import timedelta
 from itertools import count
 from typing import Any, TypeVar
@@ -24,64 +24,24 @@ Steps = Generator[Any, Any, Got]
 PATIENCE = Backoff()
 
 
-class Stopped(Exception):
-    """The ``stop`` event arrived: deadline or cancellation; the text is its reason."""
-
-
-class StopAsked(Contract):
-    """What the record says after a ``stop`` event: the reason, or None for a false alarm."""
-
-    reason: str | None = None
-
-
-class Stop:
-    """The wait for a ``stop`` event that ends whatever the workflow waits for.
-
-    It costs no durable step until it is raised, so a task needs no timer for its deadline. The
-    event only wakes: ``confirm`` reads the record, and a false alarm is waited out.
-    """
-
-    def __init__(
-        self, ctx: DaprWorkflowContext, confirm: Remote[Sent, StopAsked], sent: Sent
-    ) -> None:
-        """Start to wait."""
-        self._ctx = ctx
-        self._confirm: Callable[[], Steps[StopAsked]] = lambda: call(ctx, confirm, sent)
-        self._event: Any = ctx.wait_for_external_event("stop")
-
-    def first(self, *tasks: Any) -> Generator[Any, Any, Any]:  # noqa: ANN401
-        """Return the first of the tasks to end; raises Stopped when a true stop comes first."""
-        while True:
-            done = yield when_any([*tasks, self._event])
-            if done is not self._event:
-                return done
-            asked = yield from self._confirm()
-            if asked.reason is not None:
-                raise Stopped(asked.reason)
-            self._event = self._ctx.wait_for_external_event("stop")
-
-
-def call(
-    ctx: DaprWorkflowContext, remote: Remote[Sent, Got], sent: Sent, stop: Stop | None = None
-) -> Steps[Got]:
+def call(ctx: DaprWorkflowContext, remote: Remote[Sent, Got], sent: Sent) -> Steps[Got]:
     """Run one activity; its result is checkpointed before the workflow goes on.
 
     Retries what says it may be retried, with backoff; raises Failing when that is spent or no
-    repeat helps, and Stopped when ``stop`` comes first.
+    repeat helps. A call whose app-id is gone waits: the sweep ends the task at its deadline.
     """
     for failures in count(1):
-        task: Any = ctx.call_activity(
-            remote.name, input=sent.model_dump(mode="json"), app_id=remote.app_id or None
-        )
         try:
-            raw = yield from _result(task, stop)
+            raw = yield ctx.call_activity(
+                remote.name, input=sent.model_dump(mode="json"), app_id=remote.app_id or None
+            )
             return remote.returns.model_validate(raw)
         except TaskFailedError as error:
             failed = told(error)
         wait = _wait(ctx, failed, failures)
         if wait is None:
             raise failed
-        yield from _result(ctx.create_timer(timedelta(seconds=wait)), stop)
+        yield ctx.create_timer(timedelta(seconds=wait))
     raise AssertionError("count() has no end")
 
 
@@ -115,6 +75,11 @@ def ended(task: Any, returns: type[Got]) -> Got:  # noqa: ANN401
         raise told(error) from error
 
 
+def first(tasks: Iterable[Any]) -> Generator[Any, Any, Any]:
+    """Wait for the first of several children to end; return its task."""
+    return (yield when_any([*tasks]))
+
+
 def wait_for(ctx: DaprWorkflowContext, event: str) -> Generator[Any, Any, None]:
     """Wait for an event at zero compute. It only wakes: what counts is the record."""
     yield ctx.wait_for_external_event(event)
@@ -128,13 +93,6 @@ def told(error: TaskFailedError) -> Failing:
     except ValidationError:
         says = f"{details.error_type}: {details.message}"[:1000]
         return Abandon(says, cause="tool", title="StepFailed")
-
-
-def _result(task: Any, stop: Stop | None) -> Generator[Any, Any, Any]:  # noqa: ANN401
-    if stop is None:
-        return (yield task)
-    done = yield from stop.first(task)
-    return done.get_result()
 
 
 def _wait(ctx: DaprWorkflowContext, failed: Failing, failures: int) -> float | None:

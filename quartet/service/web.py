@@ -1,7 +1,7 @@
 """The FastAPI app of a service: who may call, how errors are told, health; no routes."""
 
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 from fnmatch import fnmatchcase
 
@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quartet.contracts.failure import Problem
 from quartet.contracts.matrix import VERBS, Verb, resolve
@@ -16,9 +17,6 @@ from quartet.packs.manifest import Manifest
 from quartet.resilience.failures import Failing
 from quartet.service.log import start_logging
 from quartet.service.settings import Settings
-
-Next = Callable[[Request], Awaitable[Response]]
-MAX_BODY = 16 * 1024 * 1024
 
 
 def build_app(
@@ -43,16 +41,7 @@ def build_app(
     )
     verbs = verbs_of(settings.app_id, manifest)
 
-    @app.middleware("http")
-    async def admit(request: Request, call_next: Next) -> Response:
-        path = request.url.path
-        is_open = path == "/healthz" or any(path.startswith(p) for p in open_paths)
-        token = request.headers.get("dapr-api-token", "")
-        if not is_open and not hmac.compare_digest(token.encode(), settings.app_token.encode()):
-            return problem(_refusal(401, "Only this app's own sidecar may call this port."))
-        if path.startswith("/callers/") and not allowed(verbs, request.method, path):
-            return problem(_refusal(403, "The matrix gives this caller no such verb."))
-        return await call_next(request)
+    app.add_middleware(Door, token=settings.app_token, verbs=verbs, open_paths=open_paths)
 
     @app.exception_handler(Failing)
     async def on_failing(_: Request, error: Failing) -> Response:
@@ -77,6 +66,33 @@ def build_app(
         return {"status": "ok", "app_id": settings.app_id}
 
     return app
+
+
+class Door:
+    """ASGI middleware: who has no app token, or no such verb, does not come in."""
+
+    def __init__(
+        self, app: ASGIApp, token: str, verbs: tuple[Verb, ...], open_paths: tuple[str, ...]
+    ) -> None:
+        """Take the app behind the door and what it checks."""
+        self._app, self._token, self._verbs = app, token.encode(), verbs
+        self._open = open_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it with a problem."""
+        refused = self._refused(scope) if scope["type"] == "http" else None
+        await (self._app if refused is None else problem(refused))(scope, receive, send)
+
+    def _refused(self, scope: Scope) -> Problem | None:
+        path: str = scope["path"]
+        if path == "/healthz" or path.startswith(self._open):
+            return None
+        token = dict(scope["headers"]).get(b"dapr-api-token", b"")
+        if not hmac.compare_digest(token, self._token):
+            return _refusal(401, "Only this app's own sidecar may call this port.")
+        if path.startswith("/callers/") and not allowed(self._verbs, scope["method"], path):
+            return _refusal(403, "The matrix gives this caller no such verb.")
+        return None
 
 
 def verbs_of(app_id: str, manifest: Manifest) -> tuple[Verb, ...]:

@@ -12,7 +12,6 @@ from quartet.contracts.event import TaskEnded, TaskPlanned
 from quartet.contracts.failure import Failure
 from quartet.contracts.task import TERMINAL, Task
 from quartet.contracts.work import ReviewOrder, Verdict, WorkResult
-from quartet.durable.steps import StopAsked
 from quartet.packs.load import Pack
 from quartet.resilience.failures import Failing
 from quartet.sidecar.ports import Invoker, Publisher
@@ -28,6 +27,7 @@ from services.coordinator.messages import (
     Recorded,
     ResultIn,
     Start,
+    instance_of,
 )
 from services.coordinator.store import (
     ENDED,
@@ -60,19 +60,19 @@ class TaskSteps:
 
     def register_plan(self, drafted: DraftedPlan) -> PlanChecked:
         """Check a plan; keep it, register it with the toolbox and publish task-planned."""
-        start, plan = drafted.start, drafted.plan
-        with self.store.transaction() as session:
-            task = Task.model_validate(own(session, start).task)
         kinds = {s.kind: self.pack.app_of(s.kind) for s in self.pack.manifest.skills}
-        documents = tuple(d.digest for d in task.documents)
-        if refused := plan.problems(kinds, self.pack.of_kind("write"), documents):
+        tools = self.pack.of_kind("write")
+        task, plan, refused = self.store.keep_plan(drafted, kinds, tools)
+        if refused:
             return PlanChecked(refused=refused)
-        plan = self.store.keep_plan(start, plan, kinds)
         registration = Registration(
-            task=task.id, requester=task.requester, plan=plan, documents=documents
+            task=task.id,
+            requester=task.requester,
+            plan=plan,
+            documents=tuple(d.digest for d in task.documents),
         )
         self.invoker.call("toolbox", "plans", registration, Registered)
-        self.store.start_running(start)
+        self.store.start_running(drafted.start)
         planned = TaskPlanned(task=task.id, subtasks=tuple(s.id for s in plan.subtasks))
         self.publisher.publish("task-planned", f"{task.id}.planned", planned)
         return PlanChecked()
@@ -82,14 +82,9 @@ class TaskSteps:
         order = got.order
         named = proposal_digest(order.task, order.subtask.id, order.attempt, got.result)
         completed = ReviewOrder(order=order, by=got.by, result=got.result, proposal_digest=named)
-        completed = self.store.keep_result(got.start, completed, got.instance)
+        completed = self.store.keep_result(got.start, completed)
         self.publisher.publish("subtask-completed", event_id(completed), completed)
         return Recorded(proposal_digest=completed.proposal_digest)
-
-    def confirm_stop(self, start: Start) -> StopAsked:
-        """Return why the record says that the task shall stop, if it does."""
-        with self.store.transaction() as session:
-            return StopAsked(reason=own(session, start).stop)
 
     def close_subtask(self, closing: Closing) -> Closed:
         """Act on the stored verdict: commit, close, reopen; or act on the failure of the work."""
@@ -100,71 +95,62 @@ class TaskSteps:
                 return closed(row)
             row.attempt = max(row.attempt, closing.attempt)
             verdict = verdict_of(session, row)
-            settled = self._settled(session, row, task, closing.failure, verdict)
-        if settled is not None or verdict is None:
-            return settled or Closed(subtask=closing.subtask, state="reviewing")
-        return self._committed(closing.start, task, verdict)
+            if closing.failure is not None:
+                _failed(session, row, task, closing.failure)
+                return closed(row)
+            if verdict is None:
+                return Closed(subtask=closing.subtask, state="reviewing")
+            self._judge(session, row, task, verdict)
+            if row.state != "committing":
+                return closed(row)
+            result = WorkResult.model_validate(row.result)
+        return self._committed(closing.start, task, verdict, result)
 
-    def _settled(
-        self,
-        session: Session,
-        row: SubtaskRow,
-        task: Task,
-        failure: Failure | None,
-        verdict: Verdict | None,
-    ) -> Closed | None:
-        """Close a subtask that comes to no commit; None when it does, or waits for its verdict."""
-        if failure is not None:
-            _failed(session, row, task, failure)
-        elif verdict is None:
-            return None
-        elif verdict.decision == "revise":
-            says = " ".join(verdict.reasons)
+    def _judge(self, session: Session, row: SubtaskRow, task: Task, verdict: Verdict) -> None:
+        """Move a reviewed subtask where its verdict takes it; accepted proposals to committing."""
+        says = " ".join(verdict.reasons)
+        result = WorkResult.model_validate(row.result)
+        if row.state == "committing":
+            return
+        if verdict.decision == "revise":
             _failed(session, row, task, _unsatisfied(row, says), says)
         elif verdict.decision == "reject":
-            row.failure = _rejected(row, verdict).model_dump(mode="json")
-            move_subtask(session, row, "rejected", " ".join(verdict.reasons))
-        elif _decision(row) in self.pack.skill(row.kind).fails:
-            result = WorkResult.model_validate(row.result)
+            row.failure = _rejected(row, says).model_dump(mode="json")
+            move_subtask(session, row, "rejected", says)
+        elif result.decision in self.pack.skill(row.kind).fails:
             row.failure = _hopeless(row, result).model_dump(mode="json")
             move_subtask(session, row, "failed", result.summary)
+        elif result.proposals:
+            move_subtask(session, row, "committing", "accepted by the critic")
         else:
-            if row.state != "committing":
-                move_subtask(session, row, "committing", "accepted by the critic")
-            return None
-        return closed(row)
+            move_subtask(session, row, "done", "accepted by the critic")
 
-    def _committed(self, start: Start, task: Task, verdict: Verdict) -> Closed:
+    def _committed(self, start: Start, task: Task, verdict: Verdict, result: WorkResult) -> Closed:
         """Commit every proposal of an accepted result; held ones keep the subtask waiting."""
-        with self.store.transaction() as session:
-            row = subtask_row(session, start.task, verdict.subtask)
-            result = WorkResult.model_validate(row.result)
         try:
             outcomes = tuple(
-                self.invoker.call(
-                    "toolbox",
-                    "commit",
-                    Commit(
-                        task=task.id,
-                        subtask=verdict.subtask,
-                        attempt=verdict.attempt,
-                        slot=proposal.slot,
-                        result=result,
-                        verdict=verdict,
-                    ),
-                    Outcome,
-                    COMMIT_TIMEOUT_S,
-                )
-                for proposal in result.proposals
+                self._commit(task, verdict, result, proposal.slot) for proposal in result.proposals
             )
         except Failing as error:
             if error.failure.advice in ("retry-now", "retry-later"):
                 raise
             with self.store.transaction() as session:
+                own(session, start)
                 row = subtask_row(session, start.task, verdict.subtask)
                 _failed(session, row, task, error.failure)
                 return closed(row)
         return self._kept(start, verdict, outcomes)
+
+    def _commit(self, task: Task, verdict: Verdict, result: WorkResult, slot: int) -> Outcome:
+        sent = Commit(
+            task=task.id,
+            subtask=verdict.subtask,
+            attempt=verdict.attempt,
+            slot=slot,
+            result=result,
+            verdict=verdict,
+        )
+        return self.invoker.call("toolbox", "commit", sent, Outcome, COMMIT_TIMEOUT_S)
 
     def _kept(self, start: Start, verdict: Verdict, outcomes: tuple[Outcome, ...]) -> Closed:
         with self.store.transaction() as session:
@@ -188,7 +174,7 @@ class TaskSteps:
             if row.state not in TERMINAL:
                 self._begin_end(session, row, finish)
             failing, ended = row.failure is not None or bool(row.stop), row.state in TERMINAL
-            instances = [s.instance for s in _rows(session, row.id) if s.instance]
+            instances = [instance_of(finish.start, s.id) for s in _rows(session, row.id)]
         if failing and not ended:
             for instance in instances:
                 self.terminate(instance)
@@ -247,10 +233,6 @@ def _rows(session: Session, task: str) -> list[SubtaskRow]:
     return list(session.scalars(select(SubtaskRow).where(SubtaskRow.task == task)))
 
 
-def _decision(row: SubtaskRow) -> str:
-    return WorkResult.model_validate(row.result).decision
-
-
 def _failed(
     session: Session, row: SubtaskRow, task: Task, failure: Failure, feedback: str = ""
 ) -> None:
@@ -274,8 +256,7 @@ def _unsatisfied(row: SubtaskRow, says: str) -> Failure:
     )
 
 
-def _rejected(row: SubtaskRow, verdict: Verdict) -> Failure:
-    says = " ".join(verdict.reasons)
+def _rejected(row: SubtaskRow, says: str) -> Failure:
     return Failure(
         title="SubtaskRejected",
         detail=f"The critic rejected {row.id!r}: {says}",

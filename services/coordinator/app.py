@@ -34,7 +34,6 @@ from services.coordinator.intake import Intake, unwrapped
 from services.coordinator.messages import (
     CLAIM_TASK,
     CLOSE_SUBTASK,
-    CONFIRM_STOP,
     FINISH_TASK,
     RECORD_RESULT,
     REGISTER_PLAN,
@@ -74,7 +73,6 @@ class Coordinator:
         self.host.activity(REGISTER_PLAN, self.steps.register_plan)
         self.host.activity(RECORD_RESULT, self.steps.record_result)
         self.host.activity(CLOSE_SUBTASK, self.steps.close_subtask)
-        self.host.activity(CONFIRM_STOP, self.steps.confirm_stop)
         self.host.activity(FINISH_TASK, self.steps.finish_task)
 
     @contextmanager
@@ -177,7 +175,6 @@ def _serve_console(app: FastAPI, coordinator: Coordinator) -> None:
         if not store.ask_stop(task, f"cancelled: {why.why or 'no reason given'}"):
             says = f"Task {task} is unknown or has ended; there is nothing to cancel."
             raise Abandon(says, cause="data", title="NothingToCancel")
-        coordinator.workflows.wake(task, "stop", "cancelled")
         return Done(says=f"{task} is being cancelled")
 
     @app.get("/callers/{caller}/dead-letters")

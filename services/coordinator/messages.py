@@ -9,7 +9,6 @@ from quartet.contracts.plan import Plan, Subtask
 from quartet.contracts.remote import Remote
 from quartet.contracts.task import SubtaskState, Task, TaskState
 from quartet.contracts.work import Given, WorkOrder, WorkResult
-from quartet.durable.steps import StopAsked
 
 
 class Start(Contract):
@@ -17,6 +16,11 @@ class Start(Contract):
 
     task: TaskId
     run: str
+
+
+def instance_of(start: Start, subtask: Name) -> str:
+    """Return the instance id of a subtask's workflow in this run."""
+    return f"{start.task}.{subtask}.{start.run[:6]}"
 
 
 class Closed(Contract):
@@ -79,7 +83,6 @@ class ResultIn(Contract):
     start: Start
     order: WorkOrder
     by: Name
-    instance: str
     result: WorkResult
 
 
@@ -117,7 +120,6 @@ CLAIM_TASK = Remote("", "claim_task", Start, Claimed)
 REGISTER_PLAN = Remote("", "register_plan", DraftedPlan, PlanChecked)
 RECORD_RESULT = Remote("", "record_result", ResultIn, Recorded)
 CLOSE_SUBTASK = Remote("", "close_subtask", Closing, Closed)
-CONFIRM_STOP = Remote("", "confirm_stop", Start, StopAsked)
 FINISH_TASK = Remote("", "finish_task", Finish, Finished)
 RUN_TASK = Remote("", "run_task", Start, Finished)
 RUN_SUBTASK = Remote("", "run_subtask", SubtaskRun, Closed)

@@ -1,6 +1,6 @@
 """The task store: rows in, typed messages out, legal moves only; what calls others is elsewhere."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from quartet.contracts.effect import Outcome
 from quartet.contracts.event import DeadLetter
-from quartet.contracts.failure import Failure
+from quartet.contracts.failure import Failure, Refusal
 from quartet.contracts.plan import Plan
 from quartet.contracts.task import (
     SUBTASK_MOVES,
@@ -23,7 +23,14 @@ from quartet.contracts.task import (
 from quartet.contracts.work import ReviewOrder, Verdict, WorkResult
 from quartet.resilience.failures import Abandon
 from quartet.trust.digest import digest
-from services.coordinator.messages import Claimed, Closed, Opened, Start
+from services.coordinator.messages import (
+    Claimed,
+    Closed,
+    DraftedPlan,
+    Opened,
+    Start,
+    instance_of,
+)
 from services.coordinator.tables import DeadLetterRow, MoveRow, ReviewRow, SubtaskRow, TaskRow
 
 ENDED: tuple[SubtaskState, ...] = ("done", "rejected", "dropped", "failed")
@@ -80,7 +87,7 @@ class TaskStore:
             row.checked = datetime.now(UTC)
             return Claimed(
                 task=Task.model_validate(row.task),
-                plan=Plan.model_validate(row.plan) if row.plan else None,
+                plan=Plan.model_validate(row.plan) if row.state == "running" else None,
                 closed=tuple(closed(s) for s in _subtasks(session, row.id) if s.state in ENDED),
                 opened=tuple(
                     _opened(s)
@@ -89,14 +96,20 @@ class TaskStore:
                 ),
             )
 
-    def keep_plan(self, start: Start, plan: Plan, apps: dict[str, str]) -> Plan:
-        """Keep the plan of a task unless it has one; return the one that counts."""
+    def keep_plan(
+        self, drafted: DraftedPlan, apps: Mapping[str, str], tools: Collection[str]
+    ) -> tuple[Task, Plan, tuple[Refusal, ...]]:
+        """Keep a valid plan unless the task has one; return the plan that counts."""
         with self.transaction() as session:
-            row = own(session, start)
+            row = own(session, drafted.start)
+            task = Task.model_validate(row.task)
             if row.plan is not None:
-                return Plan.model_validate(row.plan)
-            row.plan = plan.model_dump(mode="json")
-            for position, subtask in enumerate(plan.subtasks):
+                return task, Plan.model_validate(row.plan), ()
+            documents = {d.digest for d in task.documents}
+            if refused := drafted.plan.problems(apps, tools, documents):
+                return task, drafted.plan, refused
+            row.plan = drafted.plan.model_dump(mode="json")
+            for position, subtask in enumerate(drafted.plan.subtasks):
                 session.add(
                     SubtaskRow(
                         task=row.id,
@@ -107,7 +120,7 @@ class TaskStore:
                         state="working",
                     )
                 )
-            return plan
+            return task, drafted.plan, ()
 
     def start_running(self, start: Start) -> None:
         """Note that the plan is registered and subtasks may begin."""
@@ -116,13 +129,13 @@ class TaskStore:
             if row.state == "planning":
                 move_task(session, row, "running")
 
-    def keep_result(self, start: Start, completed: ReviewOrder, instance: str) -> ReviewOrder:
+    def keep_result(self, start: Start, completed: ReviewOrder) -> ReviewOrder:
         """Keep the result of an attempt unless there is one; return the one that counts."""
         order = completed.order
         with self.transaction() as session:
             own(session, start)
             row = subtask_row(session, order.task, order.subtask.id)
-            row.instance = instance
+            row.instance = instance_of(start, row.id)
             if row.attempt == order.attempt and row.completed is not None:
                 return ReviewOrder.model_validate(row.completed)
             row.attempt = order.attempt

@@ -30,8 +30,6 @@ LEASE = timedelta(seconds=10)
 UNCLAIMED = timedelta(seconds=5)
 QUIET = timedelta(seconds=10)
 """A claimed task that did not move for so long is looked up in Dapr."""
-STOP_GRACE = timedelta(seconds=20)
-"""After so long a stopped task is ended here: its workflow did not answer the stop."""
 MAX_RUNS = 20
 log = get_logger("coordinator.sweep")
 
@@ -81,6 +79,8 @@ class Sweep:
             row = session.get(LeaseRow, "sweep")
             if row is None:
                 return _first_lease(session, self.owner, now)
+            if row.owner == self.owner and row.until > now + LEASE / 2:
+                return True
             taken = session.execute(
                 update(LeaseRow)
                 .where(LeaseRow.name == "sweep")
@@ -104,8 +104,7 @@ class Sweep:
                 if row.state in TERMINAL or row.run != start.run:
                     continue
                 if row.runs >= MAX_RUNS:
-                    row.stop = row.stop or f"failed {row.runs} runs"
-                    row.deadline = now - STOP_GRACE
+                    row.stop = row.stop or f"no run of {row.runs} came to an end"
                     continue
                 row.run, row.claimed, row.runs = secrets.token_hex(8), False, row.runs + 1
                 again = Start(task=row.id, run=row.run)
@@ -144,7 +143,7 @@ class Sweep:
             self.publisher.publish("subtask-completed", event_id(order), order)
 
     def _stop_late(self, now: datetime) -> None:
-        """Stop what is past its deadline or asked to stop; end it here if that is not heard."""
+        """End what is past its deadline or asked to stop; its workflows are ended with it."""
         with self.store.transaction() as session:
             rows = session.scalars(
                 select(TaskRow)
@@ -154,17 +153,14 @@ class Sweep:
             ).all()
             late = []
             for row in rows:
-                if row.stop is None:
-                    row.stop = "deadline"
-                if row.deadline is None or row.deadline > now:
-                    row.deadline = now
-                late.append((Start(task=row.id, run=row.run), row.stop, row.deadline))
-        for start, why, since in late:
-            if now - since > STOP_GRACE:
+                row.stop = row.stop or "deadline"
+                late.append((Start(task=row.id, run=row.run), row.stop))
+        for start, why in late:
+            try:
                 self.workflows.terminate(start.task)
                 self.finish(Finish(start=start, stopped=why))
-            else:
-                self.workflows.wake(start.task, "stop", why)
+            except Failing as error:
+                log.warning("task %s is not stopped yet: %s", start.task, error.failure.detail)
 
 
 def _first_lease(session: Session, owner: str, now: datetime) -> bool:

@@ -17,13 +17,12 @@ from quartet.contracts.remote import (
 )
 from quartet.contracts.task import Task
 from quartet.contracts.work import Given, WorkOrder
-from quartet.durable.steps import Steps, Stop, Stopped, call, child, ended, run_child, wait_for
+from quartet.durable.steps import Steps, call, child, ended, first, run_child, wait_for
 from quartet.packs.load import Pack
 from quartet.resilience.failures import Abandon, Failing, failing
 from services.coordinator.messages import (
     CLAIM_TASK,
     CLOSE_SUBTASK,
-    CONFIRM_STOP,
     FINISH_TASK,
     RECORD_RESULT,
     REGISTER_PLAN,
@@ -39,6 +38,7 @@ from services.coordinator.messages import (
     ResultIn,
     Start,
     SubtaskRun,
+    instance_of,
 )
 
 MAX_IN_FLIGHT = 25
@@ -57,36 +57,31 @@ class TaskWorkflows:
         claimed = yield from call(ctx, CLAIM_TASK, start)
         if claimed.task is None:
             return Finished()
-        stop = Stop(ctx, CONFIRM_STOP, start)
         try:
-            plan = claimed.plan or (yield from self._planned(ctx, start, claimed.task, stop))
-            closed = yield from self._worked(ctx, start, claimed, plan, stop)
+            plan = claimed.plan or (yield from self._planned(ctx, start, claimed.task))
+            closed = yield from self._worked(ctx, start, claimed, plan)
             order = _synthesis(claimed.task, plan, closed)
-            synthesis = yield from call(ctx, SYNTHESIZE, order, stop)
+            synthesis = yield from call(ctx, SYNTHESIZE, order)
             finish = Finish(start=start, summary=synthesis.summary)
         except Failing as error:
             finish = Finish(start=start, failure=error.failure)
-        except Stopped as error:
-            finish = Finish(start=start, stopped=str(error))
         return (yield from call(ctx, FINISH_TASK, finish))
 
-    def _planned(
-        self, ctx: DaprWorkflowContext, start: Start, task: Task, stop: Stop
-    ) -> Steps[Plan]:
-        plan = yield from call(ctx, DRAFT_PLAN, PlanOrder(task=task), stop)
-        checked = yield from call(ctx, REGISTER_PLAN, DraftedPlan(start=start, plan=plan), stop)
+    def _planned(self, ctx: DaprWorkflowContext, start: Start, task: Task) -> Steps[Plan]:
+        plan = yield from call(ctx, DRAFT_PLAN, PlanOrder(task=task))
+        checked = yield from call(ctx, REGISTER_PLAN, DraftedPlan(start=start, plan=plan))
         if checked.refused:
             again = PlanOrder(task=task, refused=checked.refused)
-            plan = yield from call(ctx, REVISE_PLAN, again, stop)
-            checked = yield from call(ctx, REGISTER_PLAN, DraftedPlan(start=start, plan=plan), stop)
+            plan = yield from call(ctx, REVISE_PLAN, again)
+            checked = yield from call(ctx, REGISTER_PLAN, DraftedPlan(start=start, plan=plan))
         if checked.refused:
             raise _refusal(checked)
         return plan
 
     def _worked(
-        self, ctx: DaprWorkflowContext, start: Start, claimed: Claimed, plan: Plan, stop: Stop
+        self, ctx: DaprWorkflowContext, start: Start, claimed: Claimed, plan: Plan
     ) -> Generator[Any, Any, dict[str, Closed]]:
-        closed = {c.subtask: c for c in claimed.closed}
+        closed = {c.subtask: _accepted(c) for c in claimed.closed}
         running: dict[str, Any] = {}
         while True:
             for subtask in plan.ready(closed, {*closed, *running}):
@@ -99,7 +94,7 @@ class TaskWorkflows:
                 if len(closed) == len(plan.subtasks):
                     return closed
                 continue
-            done = yield from stop.first(*running.values())
+            done = yield from first(running.values())
             name = next(n for n, t in running.items() if t is done)
             closed[name] = _accepted(ended(running.pop(name), Closed))
 
@@ -119,7 +114,7 @@ class TaskWorkflows:
             given=given,
             opened=next((o for o in claimed.opened if o.subtask == subtask.id), None),
         )
-        return child(ctx, RUN_SUBTASK, sent, f"{start.task}.{subtask.id}.{start.run[:6]}")
+        return child(ctx, RUN_SUBTASK, sent, instance_of(start, subtask.id))
 
     def run_subtask(self, ctx: DaprWorkflowContext, run: SubtaskRun) -> Steps[Closed]:
         """Bring one subtask to its end: work, review, commit; again while asked to revise."""
@@ -157,9 +152,7 @@ class TaskWorkflows:
         if result is None:
             name = f"{ctx.instance_id}.w{opened.attempt}"
             result = yield from run_child(ctx, WORK.on(run.app_id), order, name)
-        sent = ResultIn(
-            start=run.start, order=order, by=run.app_id, instance=ctx.instance_id, result=result
-        )
+        sent = ResultIn(start=run.start, order=order, by=run.app_id, result=result)
         yield from call(ctx, RECORD_RESULT, sent)
         yield from wait_for(ctx, f"reviewed-{opened.attempt}")
 

@@ -64,8 +64,10 @@ class Critic:
             skill=f"critic.{skill.kind}",
         )
         taken = take_turn(brief, purpose, said, self.model, tools)
+        if taken.answer is not None:
+            return self._first(turn.order, taken.answer)
         kept(self.conversations, key, turn.number + 1, taken.said)
-        return None if taken.answer is None else self._first(turn.order, taken.answer)
+        return None
 
     def _first(self, order: ReviewOrder, judgement: Judgement) -> Verdict:
         verdict = Verdict(

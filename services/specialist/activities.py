@@ -45,8 +45,9 @@ class Specialist:
         )
         tools = ToolDoor(self.invoker, order.task, order.subtask.id, order.attempt)
         taken = take_turn(brief, purpose, said, self.model, tools)
-        kept(self.conversations, key, turn.number + 1, taken.said)
-        if taken.answer is not None:
+        if taken.answer is None:
+            kept(self.conversations, key, turn.number + 1, taken.said)
+        else:
             check_result(taken.answer, order, skill)
         return TurnEnd(result=taken.answer)
 
