@@ -96,6 +96,7 @@ class Kept:
     starts: int = 0
     last_exit: int | None = None
     _started_at: float = 0.0
+    _born_at_ns: int = 0
     _delay_s: float = 0.0
     _due_at: float = field(default=0.0)
 
@@ -103,6 +104,11 @@ class Kept:
     def pid(self) -> int | None:
         """The running process, if any."""
         return self.process.pid if self.process else None
+
+    @property
+    def identity(self) -> str | None:
+        """Name the running process so that no later one, whatever its pid, is taken for it."""
+        return f"{self.pid}@{self._born_at_ns}" if self.process else None
 
     def start_if_due(self, now: float) -> bool:
         """Start the program when its pause is over and it may; tell whether it was started."""
@@ -123,6 +129,7 @@ class Kept:
             )
         self.starts += 1
         self._started_at = now
+        self._born_at_ns = time.time_ns()
         return True
 
     def ended(self, now: float) -> bool:

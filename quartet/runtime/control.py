@@ -16,6 +16,7 @@ import httpx
 from quartet.runtime import layout
 from quartet.runtime.build import BINARIES, ensure_binaries
 from quartet.runtime.errors import SetupError
+from quartet.runtime.leadership import leads
 from quartet.runtime.machine import require_free_ports, require_no_other_suite, suite_holder
 from quartet.runtime.processes import family, send, wait_gone
 from quartet.runtime.redis import (
@@ -157,7 +158,20 @@ def not_ready(data: layout.DataFolder) -> list[str]:
     missing = [] if answers(connect(data, OPERATOR)) else ["redis"]
     with httpx.Client(timeout=2, trust_env=False) as client:
         missing += [name for name, port in _HEALTH.items() if not _healthy(client, port)]
+    if "scheduler" not in missing and not _scheduler_leads(data):
+        missing.append("scheduler")
     return missing
+
+
+def _scheduler_leads(data: layout.DataFolder) -> bool:
+    """Tell whether the scheduler runs jobs; its health server answers long before that."""
+    programs = _written_status(data).get("programs", {})
+    return leads(data.leadership, programs.get("scheduler", {}).get("identity", ""))
+
+
+def _written_status(data: layout.DataFolder) -> dict[str, Any]:
+    written: dict[str, Any] = json.loads(data.status.read_text()) if data.status.exists() else {}
+    return written
 
 
 def _healthy(client: httpx.Client, port: int) -> bool:
@@ -196,7 +210,7 @@ def down(data: layout.DataFolder, say: Say) -> None:
 def status(data: layout.DataFolder) -> dict[str, Any]:
     """Return what runs: data folder, whether it is up, pid and restarts of each part."""
     holder = suite_holder()
-    written = json.loads(data.status.read_text()) if data.status.exists() else {}
+    written = _written_status(data)
     mine = holder is not None and written.get("supervisor") == holder
     missing = not_ready(data) if mine else []
     return {

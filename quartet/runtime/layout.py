@@ -184,6 +184,11 @@ class DataFolder:
         return self.runtime / ".dapr" / "bin" / "daprd"
 
     @property
+    def leadership(self) -> Path:
+        """Which scheduler process holds which lease."""
+        return self.runtime / "scheduler-lease.json"
+
+    @property
     def status(self) -> Path:
         """The supervisor's last word on its children, as JSON."""
         return self.runtime / "status.json"

@@ -7,6 +7,7 @@ lock that one suite per network namespace may have. What it runs is decided here
 
 import json
 import os
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +15,10 @@ from pathlib import Path
 from quartet.runtime import layout
 from quartet.runtime.children import Keeper, Kept, Program
 from quartet.runtime.errors import SetupError
+from quartet.runtime.leadership import Leadership
 from quartet.runtime.machine import greet_callers, name_holder, take_suite_lock
 
+SCHEDULER = "scheduler"
 _QUIET = ("--enable-metrics=false", "--metrics-listen-address", layout.HOST)
 
 
@@ -27,7 +30,7 @@ def control_plane(data: layout.DataFolder) -> list[Program]:
         ),
         _program(data, "sentry", sentry(data)),
         _program(data, "placement", _placement(data), needs_anchors=True),
-        _program(data, "scheduler", _scheduler(data), needs_anchors=True),
+        _program(data, SCHEDULER, _scheduler(data), needs_anchors=True),
     ]
 
 
@@ -104,26 +107,39 @@ def _secured(data: layout.DataFolder) -> list[str]:
     ]
 
 
-class Recorder:
-    """Writes what runs, and how often it was started, where `quartet runtime status` reads it."""
+class Watch:
+    """Writes the status file after each change, and looks after the scheduler's leadership."""
 
-    def __init__(self, path: Path) -> None:
-        """Take the status file."""
-        self._path = path
+    def __init__(self, data: layout.DataFolder, lock: socket.socket) -> None:
+        """Take the data folder and the suite's lock."""
+        self._status = data.status
+        self._leadership = Leadership(data.leadership)
+        self._scheduler: str | None = None
+        self._lock = lock
 
-    def __call__(self, kept: Sequence[Kept]) -> None:
+    def changed(self, kept: Sequence[Kept]) -> None:
         """Replace the status file."""
+        self._scheduler = next(
+            (one.identity for one in kept if one.program.name == SCHEDULER), None
+        )
         programs = {
             one.program.name: {
                 "pid": one.pid,
+                "identity": one.identity,
                 "restarts": max(0, one.starts - 1),
                 "last_exit": one.last_exit,
             }
             for one in kept
         }
-        partial = self._path.with_suffix(".new")
+        partial = self._status.with_suffix(".new")
         partial.write_text(json.dumps({"supervisor": os.getpid(), "programs": programs}) + "\n")
-        partial.replace(self._path)
+        partial.replace(self._status)
+
+    def each_turn(self) -> None:
+        """Answer those who ask for the lock's holder; look after the scheduler's leadership."""
+        greet_callers(self._lock)
+        if self._scheduler:
+            self._leadership.look(self._scheduler)
 
 
 def main() -> None:
@@ -141,11 +157,8 @@ def main() -> None:
         os._exit(0)
     os.setsid()
     name_holder(lock)
-    Keeper(
-        control_plane(data),
-        on_change=Recorder(data.status),
-        each_turn=lambda: greet_callers(lock),
-    ).run()
+    watch = Watch(data, lock)
+    Keeper(control_plane(data), on_change=watch.changed, each_turn=watch.each_turn).run()
 
 
 if __name__ == "__main__":

@@ -48,6 +48,21 @@ def test_a_killed_part_of_the_control_plane_comes_back_on_the_same_folder(
     assert connect(data, "operator").get("kept") == name
 
 
+def test_a_killed_scheduler_leads_again_before_the_old_lease_of_20_s_is_over(
+    data: layout.DataFolder,
+) -> None:
+    eventually(lambda: control.status(data)["up"], within_s=40)
+    old = pid_of(data, "scheduler")
+    assert old is not None
+
+    os.kill(old, signal.SIGKILL)
+
+    eventually(
+        lambda: pid_of(data, "scheduler") not in {None, old} and control.status(data)["up"],
+        within_s=12,
+    )
+
+
 def test_up_a_second_time_starts_nothing(data: layout.DataFolder) -> None:
     eventually(lambda: control.status(data)["up"])
     before = control.status(data)
