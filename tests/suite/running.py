@@ -1,0 +1,53 @@
+"""Starting the whole product for tests, on a folder of its own; what is done with it is no matter.
+
+Another command for an app-id (crash points) or further environment goes into the run file.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from sqlalchemy.orm import Session
+
+from quartet.packs.load import load
+from quartet.runtime.layout import DataFolder, repository
+from quartet.runtime.runfile import run_file
+from quartet.runtime.shape import shape_of
+from quartet.runtime.suite import Suite, running_suite
+from quartet.service.database import connect
+from services.toolbox.checker import problems
+from tests.suite.client import PACK, Client
+from tests.suite.here import quiet
+
+
+@dataclass(frozen=True)
+class Running:
+    """A started suite, its folder, and a client of it."""
+
+    data: DataFolder
+    suite: Suite
+    client: Client
+
+    def ledger_problems(self) -> tuple[str, ...]:
+        """Return what the toolbox's own checker finds wrong with the ledger."""
+        engine = connect(f"sqlite:///{self.data.root / 'toolbox' / 'ledger.db'}")
+        with Session(engine) as session:
+            found = problems(session, load(PACK))
+        engine.dispose()
+        return found
+
+
+@contextmanager
+def running_product(
+    folder: Path,
+    commands: Mapping[str, Sequence[str]] | None = None,
+    env: Mapping[str, Mapping[str, str]] | None = None,
+) -> Iterator[Running]:
+    """Run control plane and all services on a folder for the time of a ``with`` block."""
+    shape, data = shape_of(PACK), DataFolder(folder)
+    path = folder / "dapr.yaml"
+    path.write_text(yaml.safe_dump(run_file(shape, str(repository()), commands, env)))
+    with running_suite(data, shape, path, quiet) as suite, Client(data) as client:
+        yield Running(data, suite, client)
