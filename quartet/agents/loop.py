@@ -79,8 +79,8 @@ def take_turn(
 ) -> TurnTaken[Answer]:
     """Ask for one completion and run the read tools it asks for.
 
-    A tool's own failure goes back to the model as ``{"error": ...}``; one of the network is
-    raised, since a repeat of the turn may mend it. Garbage is RetryNow, cause model.
+    A tool's own failure goes back to the model as ``{"error": ...}``; one that a repeat of the
+    turn may mend is raised. Garbage is RetryNow, cause model.
     """
     got = model.complete(brief.request(purpose, said)).message
     if got.tool_calls:
@@ -113,9 +113,10 @@ def _tool_message(use: ToolUse, offered: Mapping[str, Tool], tools: Reading) -> 
     try:
         content = tools.read(_offered(use, offered), _arguments(use))
     except Failing as error:
-        if error.failure.cause == "network":
+        f = error.failure
+        if f.cause == "network" or f.advice in ("retry-now", "retry-later"):
             raise
-        content = {"error": {"title": error.failure.title, "detail": error.failure.detail}}
+        content = {"error": {"title": f.title, "detail": f.detail}}
     return Message(
         role="tool", tool_call_id=use.id, content=json.dumps(content, ensure_ascii=False)
     )

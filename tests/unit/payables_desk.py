@@ -4,6 +4,7 @@ Messages are as quartet.agents sends them. No test is here.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from quartet.contracts.base import Fields, Json
@@ -29,6 +30,27 @@ DIGEST = "sha256:" + "ab" * 32
 READING, CHECKED, MATCHED = (f"val-{n * 16}" for n in "123")
 
 
+Answer = Callable[[str, Fields], Json]
+
+
+def converse(
+    model: Provider, skill: str, material: Fields, tools: tuple[str, ...], answer: Answer
+) -> Fields:
+    """Return a model's final answer to some material, its tool calls answered on the way."""
+    said: tuple[Message, ...] = ()
+    offered: dict[str, Fields] = {t: {"type": "object"} for t in tools}
+    for _ in range(5):
+        done = model.complete(asked(skill, material, *said, **offered), ROUTE)
+        if not done.message.tool_calls:
+            final: Fields = json.loads(done.message.content or "")
+            return final
+        said = (*said, done.message)
+        for use in done.message.tool_calls:
+            got = answer(use.function.name, json.loads(use.function.arguments))
+            said = (*said, Message(role="tool", tool_call_id=use.id, content=json.dumps(got)))
+    raise AssertionError("no answer within five turns")
+
+
 @dataclass
 class Desk:
     """One provider, and what tools answer; ``calls`` are those it made."""
@@ -39,19 +61,12 @@ class Desk:
 
     def ask(self, skill: str, material: Fields, *tools: str) -> Fields:
         """Return the final answer to some material, tools called on the way."""
-        said: tuple[Message, ...] = ()
-        offered: dict[str, Fields] = {t: {"type": "object"} for t in tools}
-        for _ in range(5):
-            done = self.model.complete(asked(skill, material, *said, **offered), ROUTE)
-            if not done.message.tool_calls:
-                answer: Fields = json.loads(done.message.content or "")
-                return answer
-            said = (*said, done.message)
-            for use in done.message.tool_calls:
-                self.calls.append((use.function.name, json.loads(use.function.arguments)))
-                content = json.dumps(self.results[use.function.name])
-                said = (*said, Message(role="tool", tool_call_id=use.id, content=content))
-        raise AssertionError("no answer within five turns")
+
+        def answer(tool: str, arguments: Fields) -> Json:
+            self.calls.append((tool, arguments))
+            return self.results[tool]
+
+        return converse(self.model, skill, material, tools, answer)
 
     def read(self) -> Fields:
         """Return what the reading specialist answers."""

@@ -1,5 +1,4 @@
 import base64
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -7,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import text
 
 from quartet.contracts.base import Json
 from quartet.contracts.document import MAX_DOCUMENT, Upload
@@ -117,18 +115,17 @@ def test_a_database_that_is_away_is_asked_again_later(tmp_path: Path) -> None:
     away.close()
 
 
-@pytest.mark.skipif("QUARTET_TEST_POSTGRES" not in os.environ, reason="no Postgres given")
-def test_documents_are_kept_in_postgres_as_well() -> None:
-    url = os.environ["QUARTET_TEST_POSTGRES"]
-    found = open_documents(url)
+def test_documents_are_kept_on_either_database(ledger_url: str) -> None:
+    found = open_documents(ledger_url)
 
     kept = found.put(upload(SAMPLE))
+    with ThreadPoolExecutor(4) as threads:
+        again = list(threads.map(lambda _: found.put(upload(b"<other/>")), range(8)))
 
     assert found.put(upload(SAMPLE)).digest == kept.digest
     assert found.content(kept.digest) == SAMPLE
+    assert {d.digest for d in again} == {digest(b"<other/>")}
     found.close()
-    with connect(url).begin() as connection:
-        connection.execute(text("DROP TABLE documents"))
 
 
 def test_the_service_reads_a_document_in_its_limited_process_and_settles_the_result(
