@@ -1,0 +1,190 @@
+"""The console's HTTP API as the verbs call it; its answers become contracts or one line."""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from quartet.cli.speech import Told
+from quartet.contracts.base import Fields, Json, TaskId
+from quartet.contracts.failure import Problem
+from quartet.contracts.task import Document, MediaType
+from quartet.contracts.view import (
+    DeadLetters,
+    Done,
+    Heard,
+    OperationResult,
+    Submitted,
+    TaskList,
+    TaskView,
+    Why,
+)
+from quartet.runtime.layout import FIXED_APPS, HOST, App, DataFolder
+
+Got = TypeVar("Got", bound=BaseModel)
+Query = Mapping[str, str | int | float | None]
+CALL_S = 40.0
+_PAUSE_S = 0.5
+_PASSING = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
+
+
+class Refused(Told):
+    """The console's answer was a problem: ``title: detail``."""
+
+    def __init__(self, problem: Problem) -> None:
+        """Take the problem document."""
+        self.problem = problem
+        super().__init__(f"{problem.title}: {problem.detail}")
+
+    @property
+    def passes(self) -> bool:
+        """Whether the same call may succeed a little later."""
+        return self.problem.advice in ("retry-now", "retry-later")
+
+
+class Silent(Told):
+    """The console does not answer at all."""
+
+
+@dataclass(frozen=True)
+class Console:
+    """A client of the console; ``patience_s`` is how long it tries again what may pass."""
+
+    http: httpx.Client = field(repr=False)
+    patience_s: float = 0.0
+
+    def upload(self, content: bytes, name: str, media_type: MediaType) -> Document:
+        """Store a document in the reader."""
+        query = {"name": name, "media_type": media_type}
+        return self._call("POST", "/documents", Document, query=query, content=content)
+
+    def submit(self, event: Fields) -> TaskId:
+        """Put the event of a task onto the broker; return the id of its task."""
+        return self._call("POST", "/tasks", Submitted, sent=event).task
+
+    def tasks(
+        self, batch: str | None = None, state: str | None = None, most: int = 200
+    ) -> tuple[TaskView, ...]:
+        """Return tasks, newest first, without their history."""
+        query = {"batch": batch, "state": state, "most": most}
+        return self._call("GET", "/tasks", TaskList, query=query).tasks
+
+    def task(self, task: TaskId) -> TaskView:
+        """Return one task with its history."""
+        return self._call("GET", f"/tasks/{task}", TaskView)
+
+    def known(self, task: TaskId) -> TaskView | None:
+        """Return one task, None when it has not been taken in."""
+        try:
+            return self.task(task)
+        except Refused as refused:
+            if refused.problem.title == "UnknownTask":
+                return None
+            raise
+
+    def cancel(self, task: TaskId, why: str) -> Done:
+        """Ask for a task to stop."""
+        return self._call("POST", f"/tasks/{task}/cancel", Done, sent=Why(why=why))
+
+    def dead_letters(self, most: int = 100) -> DeadLetters:
+        """Return dead letters, newest first."""
+        return self._call("GET", "/dead-letters", DeadLetters, query={"most": most})
+
+    def replay(self, letter: str) -> Done:
+        """Put the body of a dead letter onto its topic again."""
+        return self._call("POST", f"/dead-letters/{letter}/replay", Done)
+
+    def operate(self, name: str, arguments: Fields) -> Json:
+        """Run an operation of the pack or of the toolbox."""
+        return self._call("POST", f"/operations/{name}", OperationResult, sent=arguments).root
+
+    def events(self, after: int, wait_s: float) -> tuple[Fields, ...]:
+        """Return the events after a number; wait so long for one."""
+        query = {"after": after, "wait_s": wait_s}
+        return self._call("GET", "/events", Heard, query=query).events
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        returns: type[Got],
+        *,
+        sent: BaseModel | Fields | None = None,
+        content: bytes | None = None,
+        query: Query | None = None,
+    ) -> Got:
+        json = sent.model_dump(mode="json") if isinstance(sent, BaseModel) else sent
+        params = {k: v for k, v in (query or {}).items() if v is not None}
+        request = self.http.build_request(
+            method, f"/api{path}", params=params, json=json, content=content
+        )
+        deadline = time.monotonic() + self.patience_s
+        while True:
+            try:
+                return _parsed(self._sent(request), returns)
+            except (Refused, Silent) as problem:
+                passes = isinstance(problem, Silent) or problem.passes
+                if not passes or time.monotonic() > deadline:
+                    raise
+            time.sleep(_PAUSE_S)
+
+    def _sent(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return self.http.send(request)
+        except httpx.TimeoutException as error:
+            raise Silent(f"No answer from {request.url} in {CALL_S:g} s. Try again.") from error
+        except httpx.TransportError as error:
+            where = f"{request.url.host}:{request.url.port}"
+            raise Silent(
+                f"No console answers at {where}. Start the suite with `make run`."
+            ) from error
+
+
+def connect(data: DataFolder, patience_s: float = 0.0) -> Console:
+    """Return a client for the suite of a data folder, with its bearer token.
+
+    Its address is the pinned port, or QUARTET_CONSOLE. Raises Told when no suite was ever started
+    on the folder.
+    """
+    try:
+        token = data.console_token.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise Told(
+            f"No suite was started on {data.root} ({data.console_token.name}: {error.strerror}). "
+            "Start one with `make run`, or name its folder with --data."
+        ) from error
+    port = App("console", FIXED_APPS["console"]).app_port
+    url = os.environ.get("QUARTET_CONSOLE") or f"http://{HOST}:{port}"
+    headers = {"authorization": f"Bearer {token}"}
+    client = httpx.Client(base_url=url, headers=headers, timeout=CALL_S, trust_env=False)
+    return Console(client, patience_s)
+
+
+def _parsed(answer: httpx.Response, returns: type[Got]) -> Got:
+    if not answer.is_success:
+        raise Refused(_problem(answer))
+    try:
+        return returns.model_validate_json(answer.content)
+    except ValidationError as error:
+        says = f"{answer.url} did not answer as this version of quartet expects"
+        raise Told(f"{says} ({error.error_count()} faults). Do both have one version?") from error
+
+
+def _problem(answer: httpx.Response) -> Problem:
+    """Return the problem that was answered; made up from the status where it is none."""
+    try:
+        return Problem.model_validate_json(answer.content)
+    except ValidationError:
+        passing = answer.status_code in _PASSING
+        return Problem(
+            title=HTTPStatus(answer.status_code).phrase,
+            status=answer.status_code,
+            detail=f"{answer.url} said: {answer.text[:200] or 'nothing'}",
+            cause="network" if passing else "data",
+            advice="retry-later" if passing else "abandon",
+        )

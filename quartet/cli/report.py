@@ -1,0 +1,96 @@
+"""Tasks as tables: the pack's own report columns, and the few columns of every list."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+
+import jmespath
+import yaml
+from rich.table import Table
+
+from quartet.cli.speech import Told, cell, table
+from quartet.contracts.task import TERMINAL
+from quartet.contracts.view import SubtaskView, TaskView
+from quartet.packs.manifest import Column, Manifest
+from quartet.runtime.layout import repository
+
+
+@cache
+def manifest_of(pack: str) -> Manifest:
+    """Return a pack's manifest alone: its code is not loaded here. Raises Told for no such pack."""
+    path = repository() / "packs" / pack / "pack.yaml"
+    if not path.is_file():
+        raise Told(f"There is no pack {pack!r} here ({path}). Name one in QUARTET_PACK.")
+    return Manifest.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def rows(columns: Sequence[Column], tasks: Sequence[TaskView]) -> list[dict[str, str]]:
+    """Return the value of each report column for each task, by title."""
+    compiled = {c.title: jmespath.compile(c.value) for c in columns}
+    plain_tasks = [t.model_dump(mode="json") for t in tasks]
+    return [
+        {title: _text(found.search(task)) for title, found in compiled.items()}
+        for task in plain_tasks
+    ]
+
+
+def report(columns: Sequence[Column], tasks: Sequence[TaskView]) -> Table:
+    """Return the batch table of a pack; its last column takes the width that is left."""
+    made = Table(
+        box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", collapse_padding=True
+    )
+    for column in columns[:-1]:
+        made.add_column(column.title, max_width=17)
+    for column in columns[-1:]:
+        made.add_column(column.title, ratio=1, overflow="fold")
+    for row in rows(columns, tasks):
+        made.add_row(*(cell(value) for value in row.values()))
+    return made
+
+
+def listing(tasks: Sequence[TaskView]) -> Table:
+    """Return the table of `task list` and `watch`."""
+    made = table("task", "document", "batch", "state", "now", "seconds")
+    for task in tasks:
+        made.add_row(
+            task.id,
+            cell(name_of(task)),
+            cell(task.batch or ""),
+            cell(task.shown),
+            cell(now(task)),
+            f"{seconds(task):.1f}",
+        )
+    return made
+
+
+def name_of(task: TaskView) -> str:
+    """Return what people know a task by: its document, else its goal."""
+    names = [d.name or d.digest[:15] for d in task.documents]
+    return ", ".join(names) or task.goal[:40]
+
+
+def now(task: TaskView) -> str:
+    """Return how far a task is, or what it came to."""
+    if task.shown in TERMINAL:
+        return task.failure.title if task.failure else _last_outcome(task)
+    return ", ".join(f"{s.id} {_doing(s)}" for s in task.subtasks)
+
+
+def seconds(task: TaskView) -> float:
+    """Return how long a task took until its last change."""
+    began, ended = (datetime.fromisoformat(at) for at in (task.created, task.changed))
+    return (ended - began).total_seconds()
+
+
+def _doing(subtask: SubtaskView) -> str:
+    tries = f" (attempt {subtask.attempt})" if subtask.attempt > 1 else ""
+    return f"{subtask.state}{tries}"
+
+
+def _last_outcome(task: TaskView) -> str:
+    outcomes = [o for s in task.subtasks for o in s.outcomes]
+    return f"{outcomes[-1].tool} {outcomes[-1].status}" if outcomes else ""
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

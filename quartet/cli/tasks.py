@@ -1,0 +1,175 @@
+"""The verbs `quartet submit`, `quartet watch` and `quartet task ...`."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import track
+
+from quartet.cli.console import connect
+from quartet.cli.detail import detail
+from quartet.cli.inbox import client_key, find
+from quartet.cli.report import listing, manifest_of, report
+from quartet.cli.sending import DEFAULT_GOAL, Manner, Sent, send
+from quartet.cli.speech import (
+    AsJson,
+    Data,
+    Told,
+    cell,
+    emit,
+    note,
+    one_line_errors,
+    say,
+    table,
+    terminal,
+)
+from quartet.cli.waiting import Wanted, until_rest
+from quartet.cli.watching import follow, summary
+from quartet.contracts.base import Fields
+from quartet.contracts.view import TaskView
+from quartet.runtime.layout import DataFolder
+from quartet.runtime.shape import shape_of
+
+task_app = typer.Typer(help="Tasks: list, show, cancel.", no_args_is_help=True)
+PATIENCE_S = 30.0
+
+Batch = Annotated[str | None, typer.Option(help="Name of the batch (letters, digits, . _ : -).")]
+TaskName = Annotated[str, typer.Argument(metavar="TASK", help="The id of a task, t-...")]
+
+
+def submit(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Documents, and folders of .xml and .pdf files.")
+    ],
+    batch: Batch = None,
+    goal: Annotated[str, typer.Option(help="What to do with each document.")] = DEFAULT_GOAL,
+    data: Data = None,
+    *,
+    anonymous: Annotated[
+        bool, typer.Option("--anonymous", help="Do not sign: no effect is autonomous then.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Watch the tasks until they rest.")] = False,
+    inline: Annotated[
+        bool, typer.Option("--inline", help="Put the document into the event (256 KiB at most).")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Submit documents, one task each; the same document in the same batch is the same task."""
+    folder = DataFolder.named(data)
+    with one_line_errors():
+        found = find(paths)
+        key = None if anonymous else client_key(folder)
+        console = connect(folder, PATIENCE_S)
+        manner = Manner(shape_of().pack, goal, batch, key, inline)
+        steps = send(console, found, manner)
+        screen = terminal(err=True)
+        off = not screen.is_terminal
+        sent = list(
+            track(steps, "submitting", len(found), console=screen, transient=True, disable=off)
+        )
+        if not as_json:
+            _show_sent(sent, batch)
+        tasks: list[TaskView] = []
+        if wait:
+            names = {s.task: s.document for s in sent}
+            wanted = Wanted(tuple(names), batch, names)
+            tasks = follow(until_rest(console, wanted), "progress", len(names))
+    if as_json:
+        answer: Fields = {"batch": batch, "submitted": [asdict(s) for s in sent]}
+        emit(answer | {"tasks": [t.model_dump(mode="json") for t in tasks]} if wait else answer)
+    elif wait:
+        _show_end(tasks)
+
+
+def watch(
+    tasks: Annotated[list[str] | None, typer.Argument(metavar="[TASK]...")] = None,
+    batch: Batch = None,
+    data: Data = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Follow tasks until each has ended or waits for a person (--json: a line at each change)."""
+    with one_line_errors():
+        if not tasks and batch is None:
+            raise Told("Nothing to watch: name tasks, or a batch with --batch.")
+        console = connect(DataFolder.named(data), PATIENCE_S)
+        wanted = Wanted(tuple(dict.fromkeys(tasks or ())), batch)
+        seen = follow(until_rest(console, wanted), "json" if as_json else "stdout")
+    if not as_json:
+        _show_end(seen)
+
+
+@task_app.command("list")
+def list_tasks(
+    batch: Batch = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only this state, such as running, waiting, failed.")
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, help="How many at most.")] = 200,
+    data: Data = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List tasks, newest first."""
+    with one_line_errors():
+        found = connect(DataFolder.named(data)).tasks(batch, state, most)
+    if as_json:
+        emit({"tasks": [t.model_dump(mode="json") for t in found]})
+    elif found:
+        terminal().print(listing(found))
+    else:
+        note("No task is like that. `quartet submit PATH...` submits documents.")
+
+
+@task_app.command("show")
+def show(task: TaskName, data: Data = None, *, as_json: AsJson = False) -> None:
+    """Show a task: its subtasks with findings, verdicts and outcomes, and its history."""
+    with one_line_errors():
+        found = connect(DataFolder.named(data)).task(task)
+    if as_json:
+        emit(found)
+    else:
+        terminal().print(detail(found))
+
+
+@task_app.command("cancel")
+def cancel(
+    task: TaskName,
+    why: Annotated[str, typer.Option(help="Why; the history of the task keeps it.")],
+    data: Data = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Cancel a task; effects that were applied are undone where that is possible."""
+    with one_line_errors():
+        done = connect(DataFolder.named(data)).cancel(task, why)
+    if as_json:
+        emit(done)
+    else:
+        say(done.says)
+
+
+def _show_sent(sent: Sequence[Sent], batch: str | None) -> None:
+    made = table("document", "task", "")
+    for one in sent:
+        before = f"submitted before: {one.known}" if one.known else "new"
+        made.add_row(cell(one.document), one.task, before)
+    terminal().print(made)
+    if any(one.known for one in sent):
+        same = "in the same batch" if batch else "without a batch"
+        note(f"The same document {same} is the same task; another --batch makes a new one.")
+    what = f"--batch {batch}" if batch else " ".join(s.task for s in sent[:3])
+    note(f"Go on with: quartet watch {what}")
+
+
+def _show_end(tasks: Sequence[TaskView]) -> None:
+    screen = terminal()
+    for pack in sorted({t.pack for t in tasks}):
+        columns = manifest_of(pack).report
+        mine = [t for t in tasks if t.pack == pack]
+        screen.print(report(columns, mine) if columns else listing(mine))
+    screen.print(summary(list(tasks)))
+    if waiting := [t for t in tasks if t.shown == "waiting"]:
+        screen.print(f"Waiting for a person: quartet task show {waiting[0].id}")
