@@ -35,15 +35,12 @@ def every_topic() -> tuple[str, ...]:
 
 
 def publishing_rights() -> dict[str, list[str]]:
-    """Return the topics each app-id may publish on; a listener may fill the dead-letter topic.
-
-    The coordinator also replays dead letters, so it may publish on every topic that has one.
-    """
+    """Return the topics each app-id may publish on; a listener may fill the dead-letter topic."""
     rights: dict[str, list[str]] = {}
     for topic, traffic in TRAFFIC.items():
-        for app_id in dict.fromkeys((*traffic.publishers, DEAD_LETTER_READER)):
+        for app_id in traffic.publishers:
             rights.setdefault(app_id, []).append(topic)
-        for app_id in dict.fromkeys((*traffic.listeners, DEAD_LETTER_READER)):
+        for app_id in traffic.listeners:
             rights.setdefault(app_id, []).append(dead(topic))
     return rights
 
