@@ -1,5 +1,6 @@
 """The toolbox's HTTP routes and how the service is put together; what they do lives beside it."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,6 +21,7 @@ from quartet.contracts.effect import (
     Undone,
 )
 from quartet.packs.load import Pack, load
+from quartet.resilience.failures import Failing
 from quartet.service.settings import Settings, from_environment
 from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar
@@ -92,12 +94,15 @@ def _value_routes(app: FastAPI, pack: Pack, ledger: Ledger) -> None:
 
 
 def main() -> None:
-    """Serve the toolbox of this process's environment."""
+    """Serve the toolbox of this process's environment; exits with one line when it cannot."""
     settings = from_environment()
-    pack = load(settings.pack)
     files = settings.data / "toolbox" / "payments"
     files.mkdir(parents=True, exist_ok=True)
-    ledger = open_ledger(settings.database("ledger"), files, pack)
+    try:
+        pack = load(settings.pack)
+        ledger = open_ledger(settings.database("ledger"), files, pack)
+    except Failing as error:
+        sys.exit(str(error))
     sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
     serve(build(settings, pack, ledger, sidecar), settings)
     sidecar.close()

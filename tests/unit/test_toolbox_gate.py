@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from quartet.contracts.base import Fields
 from quartet.contracts.effect import Outcome
 from quartet.contracts.work import Proposal
 from quartet.trust.digest import digest
@@ -69,7 +70,11 @@ def test_the_same_commit_again_gives_the_stored_outcome(desk: Desk) -> None:
 
 def test_a_plan_registered_twice_stays_and_another_is_refused(desk: Desk) -> None:
     first = desk.register(task(1))
-    other = {"task": task(1), "requester": "carol", "plan": plan(slots=2).model_dump(mode="json")}
+    other: Fields = {
+        "task": task(1),
+        "requester": "carol",
+        "plan": plan(slots=2).model_dump(mode="json"),
+    }
 
     assert desk.register(task(1)) == first
     problem = desk.post("/callers/coordinator/plans", other, 409)

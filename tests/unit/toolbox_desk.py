@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -42,11 +42,11 @@ def task(number: int) -> str:
     return f"t-{number:024x}"
 
 
-def vendor(name: str = "V-1", **other: str) -> Fields:
+def vendor(key: str = "V-1", **other: str) -> Fields:
     base: Fields = {
-        "id": name,
-        "name": f"Vendor {name}",
-        "vat_id": f"DE{crc32(name.encode()) % 10**9:09d}",
+        "id": key,
+        "name": f"Vendor {key}",
+        "vat_id": f"DE{crc32(key.encode()) % 10**9:09d}",
         "country": "DE",
         "iban": IBAN,
         "bic": "FRKXDEPKXXX",
@@ -264,14 +264,22 @@ def settlement(of: str, content: Invoice, tool: str = "read_einvoice") -> Fields
 
 
 @contextmanager
-def opened(url: str, folder: Path, *vendors: Fields) -> Iterator[Desk]:
-    """A running toolbox on a ledger with these vendors."""
-    pack = load("payables")
+def starting(url: str, folder: Path, pack: Pack | None = None) -> Iterator[Desk]:
+    """A running toolbox as it is after its start."""
+    pack = pack or load("payables")
     files = folder / "payments"
     settings = Settings("toolbox", 1, 1, 1, folder, app_token="t")
     ledger = open_ledger(url, files, pack, Clock())
     app = build(settings, pack, ledger, Scheduled())
     with TestClient(app, headers={"dapr-api-token": "t"}, raise_server_exceptions=False) as http:
-        desk = Desk(http, ledger, pack, files)
+        yield Desk(http, ledger, pack, files)
+
+
+@contextmanager
+def opened(url: str, folder: Path, *vendors: Fields) -> Iterator[Desk]:
+    """A running toolbox on a ledger with these vendors."""
+    pack = load("payables")
+    bare = pack.manifest.model_copy(update={"at_start": ()})
+    with starting(url, folder, replace(pack, manifest=bare)) as desk:
         desk.operate("load_books", master(*vendors))
         yield desk
