@@ -1,13 +1,19 @@
 """SQL databases of the services: engines and migrations; tables live with their owners."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from quartet.resilience.failures import RetryLater
 
 READING = "quartet_reading"
 """The execution option of an engine that only reads: on SQLite it waits for no writer."""
@@ -31,6 +37,31 @@ def migrate(url: str, folder: Path, *more_versions: Path) -> None:
     config.set_main_option("path_separator", "newline")
     config.attributes["url"] = url
     command.upgrade(config, "heads")
+
+
+@contextmanager
+def told(what: str, title: str) -> Iterator[None]:
+    """Tell a database that is away or busy as RetryLater; a broken key is the caller's."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (OperationalError, PoolTimeoutError) as error:
+        raise _busy(error, what, title) from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise _busy(error, what, title) from error
+
+
+def _busy(error: Exception, what: str, title: str) -> RetryLater:
+    says = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+    return RetryLater(
+        f"The database of the {what} is away or busy: {says[:200]}. Try again.",
+        cause="tool",
+        title=title,
+        after=1.0,
+    )
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 from quartet.contracts.effect import Commit, Outcome, Registered, Registration, Undo, Undone
 from quartet.contracts.event import TaskEnded, TaskPlanned
 from quartet.contracts.failure import Failure
-from quartet.contracts.task import TERMINAL, Task
+from quartet.contracts.task import TERMINAL, Task, TaskState
 from quartet.contracts.work import ReviewOrder, Verdict, WorkResult
 from quartet.packs.load import Pack
 from quartet.resilience.failures import Failing
 from quartet.sidecar.ports import Invoker, Publisher
 from quartet.trust.digest import proposal_digest
+from services.coordinator.endings import CANCELLED, hopeless, rejected, stopped, unsatisfied
 from services.coordinator.messages import (
     Claimed,
     Closed,
@@ -29,16 +30,16 @@ from services.coordinator.messages import (
     Start,
     instance_of,
 )
-from services.coordinator.store import (
+from services.coordinator.rows import (
     ENDED,
-    TaskStore,
-    closed,
+    attempt_closed,
     move_subtask,
     move_task,
     own,
     subtask_row,
     verdict_of,
 )
+from services.coordinator.store import TaskStore, closed
 from services.coordinator.tables import SubtaskRow, TaskRow
 
 COMMIT_TIMEOUT_S = 20.0
@@ -91,9 +92,9 @@ class TaskSteps:
         with self.store.transaction() as session:
             task = Task.model_validate(own(session, closing.start).task)
             row = subtask_row(session, closing.start.task, closing.subtask)
-            if row.state in ENDED:
+            if row.state in ENDED or attempt_closed(row, closing.attempt):
                 return closed(row)
-            row.attempt = max(row.attempt, closing.attempt)
+            row.attempt = closing.attempt
             verdict = verdict_of(session, row)
             if closing.failure is not None:
                 _failed(session, row, task, closing.failure)
@@ -113,12 +114,12 @@ class TaskSteps:
         if row.state == "committing":
             return
         if verdict.decision == "revise":
-            _failed(session, row, task, _unsatisfied(row, says), says)
+            _failed(session, row, task, unsatisfied(row, says), says)
         elif verdict.decision == "reject":
-            row.failure = _rejected(row, says).model_dump(mode="json")
+            row.failure = rejected(row, says).model_dump(mode="json")
             move_subtask(session, row, "rejected", says)
         elif result.decision in self.pack.skill(row.kind).fails:
-            row.failure = _hopeless(row, result).model_dump(mode="json")
+            row.failure = hopeless(row, result).model_dump(mode="json")
             move_subtask(session, row, "failed", result.summary)
         elif result.proposals:
             move_subtask(session, row, "committing", "accepted by the critic")
@@ -135,9 +136,11 @@ class TaskSteps:
             if error.failure.advice in ("retry-now", "retry-later"):
                 raise
             with self.store.transaction() as session:
-                own(session, start)
+                parent = own(session, start)
                 row = subtask_row(session, start.task, verdict.subtask)
-                _failed(session, row, task, error.failure)
+                if row.state == "committing":
+                    _failed(session, row, task, error.failure)
+                _set_clock(session, parent)
                 return closed(row)
         return self._kept(start, verdict, outcomes)
 
@@ -156,39 +159,42 @@ class TaskSteps:
         with self.store.transaction() as session:
             parent = own(session, start)
             row = subtask_row(session, start.task, verdict.subtask)
+            if row.state != "committing":
+                return closed(row)
             row.outcomes = [o.model_dump(mode="json") for o in outcomes]
             held = [o for o in outcomes if o.status == "held"]
-            if held and row.state != "held":
+            if held:
                 move_subtask(session, row, "held", held[0].says)
-                _pause_deadline(parent)
-            elif not held:
+            else:
                 move_subtask(session, row, "done", "; ".join(o.says for o in outcomes))
+            _set_clock(session, parent)
             return closed(row)
 
     def finish_task(self, finish: Finish) -> Finished:
         """End the task: compensate after a failure or stop, store the state, publish it."""
         with self.store.transaction() as session:
-            row = session.get(TaskRow, finish.start.task)
+            row = session.get(TaskRow, finish.start.task, with_for_update=True)
             if row is None or row.run != finish.start.run:
                 return Finished()
             if row.state not in TERMINAL:
                 self._begin_end(session, row, finish)
-            failing, ended = row.failure is not None or bool(row.stop), row.state in TERMINAL
+            ended = row.state in TERMINAL
             instances = [instance_of(finish.start, s.id) for s in _rows(session, row.id)]
-        if failing and not ended:
+        if not ended:
             for instance in instances:
                 self.terminate(instance)
             self._compensate(finish)
         return self._publish_end(finish)
 
     def _begin_end(self, session: Session, row: TaskRow, finish: Finish) -> None:
+        """Note how the task ends; the failure that was noted first stays."""
         rows = _rows(session, row.id)
-        if finish.stopped or finish.failure:
-            failure = finish.failure or _stopped(row, rows, finish.stopped)
+        if row.failure is None and (finish.stopped or finish.failure):
+            failure = finish.failure or stopped(row, rows, finish.stopped)
             row.failure = failure.model_dump(mode="json")
             if row.state == "running":
                 move_task(session, row, "compensating", failure.detail)
-        else:
+        elif row.failure is None:
             row.summary = finish.summary
             move_task(session, row, "completed", finish.summary)
         for subtask in rows:
@@ -199,12 +205,12 @@ class TaskSteps:
         undo = Undo(task=finish.start.task, why="the task failed or was stopped")
         undone = self.invoker.call("toolbox", "compensate", undo, Undone)
         with self.store.transaction() as session:
-            row = session.get_one(TaskRow, finish.start.task)
+            row = session.get_one(TaskRow, finish.start.task, with_for_update=True)
             row.not_undone = list(undone.manual)
             if row.state not in TERMINAL:
-                cancelled = (row.stop or "").startswith("cancelled")
                 failure = Failure.model_validate(row.failure)
-                move_task(session, row, "cancelled" if cancelled else "failed", failure.detail)
+                after: TaskState = "cancelled" if failure.title == CANCELLED else "failed"
+                move_task(session, row, after, failure.detail)
 
     def _publish_end(self, finish: Finish) -> Finished:
         with self.store.transaction() as session:
@@ -247,49 +253,12 @@ def _failed(
     move_subtask(session, row, "failed", failure.detail)
 
 
-def _unsatisfied(row: SubtaskRow, says: str) -> Failure:
-    return Failure(
-        title="CriticNotSatisfied",
-        detail=f"The critic asked to revise {row.id!r} in attempt {row.attempt}: {says}",
-        cause="model",
-        advice="retry-changed",
-    )
-
-
-def _rejected(row: SubtaskRow, says: str) -> Failure:
-    return Failure(
-        title="SubtaskRejected",
-        detail=f"The critic rejected {row.id!r}: {says}",
-        cause="policy",
-        advice="abandon",
-    )
-
-
-def _hopeless(row: SubtaskRow, result: WorkResult) -> Failure:
-    return Failure(
-        title=f"Subtask{result.decision.title().replace('-', '')}",
-        detail=result.summary or f"{row.id!r} came to {result.decision!r}.",
-        cause="data",
-        advice="abandon",
-    )
-
-
-def _stopped(row: TaskRow, rows: list[SubtaskRow], why: str) -> Failure:
-    if why.startswith("cancelled"):
-        return Failure(title="Cancelled", detail=why, cause="policy", advice="abandon")
-    task = Task.model_validate(row.task)
-    waiting = [f"{s.app_id} for subtask {s.id!r} ({s.state})" for s in rows if s.state not in ENDED]
-    awaited = ", ".join(waiting) or "planner for the plan"
-    return Failure(
-        title="DeadlineExceeded",
-        detail=f"The task did not end within {task.limits.deadline_s} s; it waits for {awaited}. "
-        "See that this app runs, or submit again with a longer limits.deadline_s.",
-        cause="network",
-        advice="retry-later",
-    )
-
-
-def _pause_deadline(row: TaskRow) -> None:
-    if row.deadline is not None:
-        row.left_s = max((row.deadline - datetime.now(UTC)).total_seconds(), 1.0)
+def _set_clock(session: Session, row: TaskRow) -> None:
+    """Stop the time of a task while something is held, and let it go on after that."""
+    now = datetime.now(UTC)
+    held = any(s.state == "held" for s in _rows(session, row.id))
+    if held and row.deadline is not None:
+        row.left_s = max((row.deadline - now).total_seconds(), 1.0)
         row.deadline = None
+    elif not held and row.deadline is None:
+        row.deadline = now + timedelta(seconds=row.left_s)

@@ -18,7 +18,7 @@ from quartet.service.submission import malformed, parse, request_of
 from quartet.sidecar.ports import Invoker
 from quartet.trust.digest import task_id
 from quartet.trust.signing import NotGenuine, requester
-from services.coordinator.messages import RUN_TASK, Start
+from services.coordinator.messages import RUN_TASK, Start, instance_of
 from services.coordinator.store import TaskStore
 
 
@@ -53,7 +53,7 @@ class Intake:
         if start is None:
             return None
         try:
-            self.schedule(RUN_TASK.name, task.id, start)
+            self.schedule(RUN_TASK.name, instance_of(start), start)
         except Failing:
             # Accepted and stored: the sweep schedules what was never claimed.
             return task.id

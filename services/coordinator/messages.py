@@ -18,9 +18,12 @@ class Start(Contract):
     run: str
 
 
-def instance_of(start: Start, subtask: Name) -> str:
-    """Return the instance id of a subtask's workflow in this run."""
-    return f"{start.task}.{subtask}.{start.run[:6]}"
+def instance_of(start: Start, subtask: Name = "") -> str:
+    """Return the instance id of the workflow of this run, or of a subtask in it.
+
+    Each run has ids of its own: Dapr takes no id again while anything of an earlier run lives.
+    """
+    return ".".join(part for part in (start.task, subtask, start.run[:6]) if part)
 
 
 class Closed(Contract):
@@ -45,9 +48,13 @@ class Opened(Contract):
 
 
 class Claimed(Contract):
-    """The task of this run and what earlier runs left; no task when this run is not the one."""
+    """The task of this run and what earlier runs left; no task when this run is not the one.
+
+    A ``failure`` was stored by a run that could not end the task: nothing is left but its end.
+    """
 
     task: Task | None = None
+    failure: Failure | None = None
     plan: Plan | None = None
     closed: tuple[Closed, ...] = ()
     opened: tuple[Opened, ...] = ()
@@ -87,9 +94,10 @@ class ResultIn(Contract):
 
 
 class Recorded(Contract):
-    """The digest that the verdict will name."""
+    """The digest that the verdict will name, and whether an earlier run has that verdict."""
 
     proposal_digest: Digest
+    reviewed: bool = False
 
 
 class Closing(Contract):

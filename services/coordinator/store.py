@@ -13,15 +13,12 @@ from quartet.contracts.event import DeadLetter
 from quartet.contracts.failure import Failure, Refusal
 from quartet.contracts.plan import Plan
 from quartet.contracts.task import (
-    SUBTASK_MOVES,
-    TASK_MOVES,
     TERMINAL,
-    SubtaskState,
     Task,
-    TaskState,
 )
 from quartet.contracts.work import ReviewOrder, Verdict, WorkResult
 from quartet.resilience.failures import Abandon
+from quartet.service.database import READING, told
 from quartet.trust.digest import digest
 from services.coordinator.messages import (
     Claimed,
@@ -31,9 +28,19 @@ from services.coordinator.messages import (
     Start,
     instance_of,
 )
-from services.coordinator.tables import DeadLetterRow, MoveRow, ReviewRow, SubtaskRow, TaskRow
+from services.coordinator.rows import (
+    ENDED,
+    attempt_closed,
+    entry,
+    move_subtask,
+    move_task,
+    own,
+    subtask_row,
+)
+from services.coordinator.tables import DeadLetterRow, ReviewRow, SubtaskRow, TaskRow
 
-ENDED: tuple[SubtaskState, ...] = ("done", "rejected", "dropped", "failed")
+WAKE_AGAIN = timedelta(seconds=5)
+"""How soon the sweep looks whether a stored verdict has woken its subtask."""
 
 
 class TaskStore:
@@ -42,11 +49,29 @@ class TaskStore:
     def __init__(self, engine: Engine) -> None:
         """Take the engine of a migrated database."""
         self._engine = engine
+        self._reader = engine.execution_options(**{READING: True})
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """Open a transaction; it is committed when the block ends well."""
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+        """Open a transaction; it is committed when the block ends well.
+
+        Raises RetryLater when the database is away or stays locked.
+        """
+        with (
+            told("task store", "TaskStoreAway"),
+            Session(self._engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Open a transaction that only reads; it waits for no writer and holds none up."""
+        with (
+            told("task store", "TaskStoreAway"),
+            Session(self._reader, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     def accept(self, task: Task, source: str, event_id: str, run: str) -> Start | None:
@@ -70,7 +95,7 @@ class TaskStore:
             with self.transaction() as session:
                 session.add(row)
                 session.flush()
-                session.add(_entry(task.id, "task", ("", "submitted"), "accepted"))
+                session.add(entry(task.id, "task", ("", "submitted"), "accepted"))
         except IntegrityError:
             return None
         return Start(task=task.id, run=run)
@@ -87,6 +112,7 @@ class TaskStore:
             row.checked = datetime.now(UTC)
             return Claimed(
                 task=Task.model_validate(row.task),
+                failure=Failure.model_validate(row.failure) if row.failure else None,
                 plan=Plan.model_validate(row.plan) if row.state == "running" else None,
                 closed=tuple(closed(s) for s in _subtasks(session, row.id) if s.state in ENDED),
                 opened=tuple(
@@ -138,6 +164,9 @@ class TaskStore:
             row.instance = instance_of(start, row.id)
             if row.attempt == order.attempt and row.completed is not None:
                 return ReviewOrder.model_validate(row.completed)
+            if attempt_closed(row, order.attempt):
+                says = f"Attempt {order.attempt} at {row.id!r} is closed; its late result is lost."
+                raise Abandon(says, cause="data", title="AttemptClosed")
             row.attempt = order.attempt
             row.result = completed.result.model_dump(mode="json")
             row.completed = completed.model_dump(mode="json")
@@ -169,8 +198,10 @@ class TaskStore:
                         at=datetime.now(UTC),
                     )
                 )
-            waits = row.state == "reviewing" and row.attempt == verdict.attempt
-            return row.instance if waits else None
+            if row.state != "reviewing" or row.attempt != verdict.attempt:
+                return None
+            row.publish_at = datetime.now(UTC) + WAKE_AGAIN
+            return row.instance
 
     def keep_dead_letter(self, letter: DeadLetter) -> None:
         """Keep a dead letter; the same one again is kept once."""
@@ -193,52 +224,15 @@ class TaskStore:
             row = session.get(TaskRow, task)
             if row is None or row.state in TERMINAL:
                 return False
-            row.stop = row.stop or why
+            row.stop = row.stop or why[:500]
             return True
 
 
-def own(session: Session, start: Start) -> TaskRow:
-    """Return the task of a run; raises Abandon when another run has taken it, or it ended."""
-    row = session.get(TaskRow, start.task)
-    if row is None or row.run != start.run:
-        raise Abandon(f"Another run has taken task {start.task}.", cause="data", title="Superseded")
-    if row.state in TERMINAL:
-        raise Abandon(f"Task {start.task} is {row.state}.", cause="data", title="TaskEnded")
-    row.checked = datetime.now(UTC)
-    return row
-
-
-def subtask_row(session: Session, task: str, subtask: str) -> SubtaskRow:
-    """Return a subtask's row; raises Abandon when the plan has none of this id."""
-    row = session.get(SubtaskRow, (task, subtask))
-    if row is None:
-        raise Abandon(
-            f"Task {task} has no subtask {subtask!r}.", cause="data", title="UnknownSubtask"
-        )
-    return row
-
-
-def verdict_of(session: Session, row: SubtaskRow) -> Verdict | None:
-    """Return the stored verdict on the present attempt of a subtask."""
-    key = (row.task, row.id, row.attempt, row.proposal_digest)
-    found = session.get(ReviewRow, key)
-    return Verdict.model_validate(found.verdict) if found else None
-
-
-def move_task(session: Session, row: TaskRow, after: TaskState, why: str = "") -> None:
-    """Move a task to a state; raises Abandon for an illegal transition."""
-    _legal(row.state, after, TASK_MOVES[row.state])
-    session.add(_entry(row.id, "task", (row.state, after), why))
-    row.state, row.changed = after, datetime.now(UTC)
-
-
-def move_subtask(session: Session, row: SubtaskRow, after: SubtaskState, why: str = "") -> None:
-    """Move a subtask to a state; raises Abandon for an illegal transition."""
-    _legal(row.state, after, SUBTASK_MOVES[row.state])
-    session.add(_entry(row.task, row.id, (row.state, after), why))
-    row.state = after
-    if after != "reviewing":
-        row.publish_at = None
+@contextmanager
+def _session(engine: Engine) -> Iterator[Session]:
+    away = told("task store", "TaskStoreAway")
+    with away, Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
 
 
 def closed(row: SubtaskRow) -> Closed:
@@ -270,15 +264,3 @@ def _opened(row: SubtaskRow) -> Opened:
 def _subtasks(session: Session, task: str) -> list[SubtaskRow]:
     query = select(SubtaskRow).where(SubtaskRow.task == task).order_by(SubtaskRow.position)
     return list(session.scalars(query))
-
-
-def _legal(before: str, after: str, may: tuple[str, ...]) -> None:
-    if after not in may:
-        says = f"{before} cannot become {after}; it may become {', '.join(may) or 'nothing'}."
-        raise Abandon(says, cause="data", title="IllegalTransition")
-
-
-def _entry(task: str, subject: str, move: tuple[str, str], why: str) -> MoveRow:
-    before, after = move
-    now = datetime.now(UTC)
-    return MoveRow(task=task, subject=subject, before=before, after=after, why=why[:500], at=now)

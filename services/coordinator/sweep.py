@@ -22,8 +22,9 @@ from quartet.resilience.failures import Failing
 from quartet.service.log import get_logger
 from quartet.sidecar.ports import Publisher
 from services.coordinator.activities import event_id
-from services.coordinator.messages import RUN_TASK, Finish, Start
-from services.coordinator.store import TaskStore, verdict_of
+from services.coordinator.messages import RUN_TASK, Finish, Start, instance_of
+from services.coordinator.rows import verdict_of
+from services.coordinator.store import TaskStore
 from services.coordinator.tables import LeaseRow, SubtaskRow, TaskRow
 
 LEASE = timedelta(seconds=10)
@@ -91,24 +92,30 @@ class Sweep:
 
     def _start_unclaimed(self, now: datetime) -> None:
         for start in self._due(TaskRow.claimed.is_(False), now - UNCLAIMED, now):
-            self.workflows.schedule(RUN_TASK.name, start.task, start)
+            with _told(f"task {start.task} is not started yet"):
+                self.workflows.schedule(RUN_TASK.name, instance_of(start), start)
 
     def _revive(self, now: datetime) -> None:
         """Give a new run to a claimed, unfinished task whose workflow Dapr has lost."""
         for start in self._due(TaskRow.claimed.is_(True), now - QUIET, now):
-            if self.workflows.status(start.task) == "live":
-                continue
-            log.warning("task %s has no live workflow; it runs again", start.task)
-            with self.store.transaction() as session:
-                row = session.get_one(TaskRow, start.task)
-                if row.state in TERMINAL or row.run != start.run:
-                    continue
-                if row.runs >= MAX_RUNS:
-                    row.stop = row.stop or f"no run of {row.runs} came to an end"
-                    continue
-                row.run, row.claimed, row.runs = secrets.token_hex(8), False, row.runs + 1
-                again = Start(task=row.id, run=row.run)
-            self.workflows.schedule(RUN_TASK.name, again.task, again)
+            with _told(f"task {start.task} is not looked up"):
+                status = self.workflows.status(instance_of(start))
+                if status != "live":
+                    log.warning("the workflow of task %s is %s; it runs again", start.task, status)
+                    self._run_again(start)
+
+    def _run_again(self, start: Start) -> None:
+        """Give a task a new run, which fences the old one; too many of them end it."""
+        with self.store.transaction() as session:
+            row = session.get_one(TaskRow, start.task)
+            if row.state in TERMINAL or row.run != start.run:
+                return
+            if row.runs >= MAX_RUNS:
+                row.stop = row.stop or f"no run of {row.runs} came to an end"
+                return
+            row.run, row.claimed, row.runs = secrets.token_hex(8), False, row.runs + 1
+            again = Start(task=row.id, run=row.run)
+        self.workflows.schedule(RUN_TASK.name, instance_of(again), again)
 
     def _due(self, claimed: object, before: datetime, now: datetime) -> list[Start]:
         """Return the runs that did not move since ``before``; they are looked at once a while."""
@@ -156,11 +163,18 @@ class Sweep:
                 row.stop = row.stop or "deadline"
                 late.append((Start(task=row.id, run=row.run), row.stop))
         for start, why in late:
-            try:
-                self.workflows.terminate(start.task)
+            with _told(f"task {start.task} is not stopped yet"):
+                self.workflows.terminate(instance_of(start))
                 self.finish(Finish(start=start, stopped=why))
-            except Failing as error:
-                log.warning("task %s is not stopped yet: %s", start.task, error.failure.detail)
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Log what fails for one task and go on with the others; the next pass tries again."""
+    try:
+        yield
+    except Failing as error:
+        log.warning("%s: %s", what, error.failure.detail)
 
 
 def _first_lease(session: Session, owner: str, now: datetime) -> bool:

@@ -58,6 +58,8 @@ class TaskWorkflows:
         if claimed.task is None:
             return Finished()
         try:
+            if claimed.failure is not None:
+                raise failing(claimed.failure)
             plan = claimed.plan or (yield from self._planned(ctx, start, claimed.task))
             closed = yield from self._worked(ctx, start, claimed, plan)
             order = _synthesis(claimed.task, plan, closed)
@@ -154,7 +156,8 @@ class TaskWorkflows:
             result = yield from run_child(ctx, WORK.on(run.app_id), order, name)
         sent = ResultIn(start=run.start, order=order, by=run.app_id, result=result)
         yield from call(ctx, RECORD_RESULT, sent)
-        yield from wait_for(ctx, f"reviewed-{opened.attempt}")
+        if opened.result is None:
+            yield from wait_for(ctx, f"reviewed-{opened.attempt}")
 
 
 def _due(subtask: Subtask, closed: dict[str, Closed]) -> bool:
