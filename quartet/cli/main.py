@@ -2,6 +2,8 @@
 
 import typer
 
+from quartet.cli.demo import demo
+from quartet.cli.operations import audit_app, cases, dead_app, payments_app
 from quartet.cli.runtime import generate, runtime_app, suite_app
 from quartet.cli.tasks import submit, task_app, watch
 
@@ -10,9 +12,14 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.command("demo")(demo)
 app.command("submit")(submit)
 app.command("watch")(watch)
 app.add_typer(task_app, name="task")
+app.add_typer(payments_app, name="payments")
+app.add_typer(audit_app, name="audit")
+app.command("cases")(cases)
+app.add_typer(dead_app, name="dead")
 app.add_typer(runtime_app, name="runtime")
 app.add_typer(suite_app, name="suite")
 app.command("generate")(generate)

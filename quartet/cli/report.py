@@ -6,13 +6,22 @@ from functools import cache
 
 import jmespath
 import yaml
+from rich.cells import cell_len
+from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
-from quartet.cli.speech import Told, cell, table
+from quartet.cli.speech import Told, cell, plain, table
 from quartet.contracts.task import TERMINAL
 from quartet.contracts.view import SubtaskView, TaskView
 from quartet.packs.manifest import Column, Manifest
 from quartet.runtime.layout import repository
+
+WIDEST = 20
+GAP = 2
+BOLD, DIM = ("bold", "bold"), ("", "dim")
+"""The styles of a row and of what stands below it."""
 
 
 @cache
@@ -34,17 +43,26 @@ def rows(columns: Sequence[Column], tasks: Sequence[TaskView]) -> list[dict[str,
     ]
 
 
-def report(columns: Sequence[Column], tasks: Sequence[TaskView]) -> Table:
-    """Return the batch table of a pack; its last column takes the width that is left."""
-    made = Table(
-        box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", collapse_padding=True
-    )
-    for column in columns[:-1]:
-        made.add_column(column.title, max_width=17)
-    for column in columns[-1:]:
-        made.add_column(column.title, ratio=1, overflow="fold")
-    for row in rows(columns, tasks):
-        made.add_row(*(cell(value) for value in row.values()))
+def report(columns: Sequence[Column], tasks: Sequence[TaskView]) -> Group:
+    """Return the batch table of a pack; its last column, the long one, stands below each row."""
+    found = [list(row.values()) for row in rows(columns, tasks)]
+    titles = [c.title for c in columns]
+    widths = [
+        min(max(map(cell_len, column)), WIDEST)
+        for column in zip(*[r[:-1] for r in [titles, *found]], strict=True)
+    ]
+    parts: list[RenderableType] = []
+    for (*cells, last), styles in zip([titles, *found], [BOLD, *[DIM] * len(found)], strict=True):
+        below = Text(plain(last), style=styles[1])
+        parts += [_row(widths, cells, styles[0]), Padding(below, (0, 0, 0, widths[0] + GAP))]
+    return Group(*parts)
+
+
+def _row(widths: Sequence[int], values: Sequence[str], style: str) -> Table:
+    made = Table.grid(padding=(0, GAP, 0, 0))
+    for width in widths:
+        made.add_column(width=width, overflow="fold")
+    made.add_row(*map(cell, values), style=style)
     return made
 
 
@@ -93,4 +111,4 @@ def _last_outcome(task: TaskView) -> str:
 
 
 def _text(value: object) -> str:
-    return "" if value is None else str(value)
+    return "" if value in (None, False, [], {}) else str(value)

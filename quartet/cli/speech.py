@@ -1,6 +1,8 @@
 """How the verbs speak: errors in one line, JSON, tables, and text of others made harmless."""
 
 import json
+import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterator
@@ -76,6 +78,14 @@ def table(*titles: str) -> Table:
     for title in titles:
         made.add_column(title, overflow="fold")
     return made
+
+
+def command() -> str:
+    """Return what to type for this command: its name, or its path where it is not on the PATH."""
+    here = Path(sys.executable).parent / "quartet"
+    if shutil.which("quartet") or not here.exists():
+        return "quartet"
+    return os.path.relpath(here) if here.is_relative_to(Path.cwd()) else str(here)
 
 
 def say(text: str = "") -> None:

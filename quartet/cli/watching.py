@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Literal, get_args
 
 from rich.console import Group
 from rich.live import Live
@@ -12,7 +12,8 @@ from rich.text import Text
 from quartet.cli.report import listing, name_of, now
 from quartet.cli.speech import emit, note, plain, say, terminal
 from quartet.cli.waiting import rests
-from quartet.contracts.view import TaskView
+from quartet.contracts.task import TERMINAL
+from quartet.contracts.view import Shown, TaskView
 
 Manner = Literal["json", "progress", "stdout"]
 """JSON lines on stdout; a table or lines on stderr; a table or lines on stdout."""
@@ -33,12 +34,13 @@ def follow(looks: Iterable[list[TaskView]], manner: Manner, total: int = 0) -> l
 
 
 def summary(tasks: list[TaskView], total: int = 0) -> str:
-    """Return how many tasks rest, and how many are in which state."""
-    states = Counter(t.shown for t in tasks)
+    """Return how many tasks have ended, and how many are in which state."""
     total = max(total, len(tasks))
+    states = Counter(dict.fromkeys(get_args(Shown), 0))
+    states.update(t.shown for t in tasks)
     states["submitted"] += total - len(tasks)
     told = ", ".join(f"{n} {state}" for state, n in states.items() if n)
-    return f"{sum(rests(t) for t in tasks)} of {total}: {told}"
+    return f"{sum(t.shown in TERMINAL for t in tasks)} of {total} ended: {told or 'no task'}"
 
 
 def _live(looks: Iterable[list[TaskView]], total: int, *, err: bool) -> list[TaskView]:
