@@ -213,8 +213,9 @@ class TaskSteps:
                 move_task(session, row, after, failure.detail)
 
     def _publish_end(self, finish: Finish) -> Finished:
-        with self.store.transaction() as session:
+        with self.store.reading() as session:
             row = session.get_one(TaskRow, finish.start.task)
+            owed = row.owes_event
             ended = TaskEnded.model_validate(
                 {
                     "task": row.id,
@@ -225,7 +226,13 @@ class TaskSteps:
                     "not_undone": tuple(n[:500] for n in row.not_undone),
                 }
             )
-        self.publisher.publish(f"task-{ended.state}", f"{ended.task}.{ended.state}", ended)
+        try:
+            self.publisher.publish(f"task-{ended.state}", f"{ended.task}.{ended.state}", ended)
+        except Failing:
+            self.store.owe_event(ended.task, owed=True)
+            raise
+        if owed:
+            self.store.owe_event(ended.task, owed=False)
         return Finished(state=ended.state)
 
 

@@ -12,10 +12,7 @@ from quartet.contracts.effect import Outcome
 from quartet.contracts.event import DeadLetter
 from quartet.contracts.failure import Failure, Refusal
 from quartet.contracts.plan import Plan
-from quartet.contracts.task import (
-    TERMINAL,
-    Task,
-)
+from quartet.contracts.task import TERMINAL, Document, Task
 from quartet.contracts.work import ReviewOrder, Verdict, WorkResult
 from quartet.resilience.failures import Abandon
 from quartet.service.database import READING, told
@@ -97,8 +94,21 @@ class TaskStore:
                 session.flush()
                 session.add(entry(task.id, "task", ("", "submitted"), "accepted"))
         except IntegrityError:
+            self._check_same(task, source, event_id)
             return None
         return Start(task=task.id, run=run)
+
+    def _check_same(self, task: Task, source: str, event_id: str) -> None:
+        """Raise Abandon when the event's id has come before with something else in it."""
+        with self.reading() as session:
+            found = Task.model_validate(session.get_one(TaskRow, task.id).task)
+        if _asked(found) != _asked(task):
+            raise Abandon(
+                f"Event {event_id!r} of {source!r} submitted task {task.id} before, with another "
+                "content or requester; that one stays. Send a new event id for a new task.",
+                cause="data",
+                title="EventIdReused",
+            )
 
     def claim(self, start: Start) -> Claimed:
         """Give the task to this run if it is the run that was started, and not ended."""
@@ -218,6 +228,11 @@ class TaskStore:
                     )
                 )
 
+    def owe_event(self, task: str, *, owed: bool) -> None:
+        """Note whether the event of a task's end is still to be published."""
+        with self.transaction() as session:
+            session.get_one(TaskRow, task).owes_event = owed
+
     def ask_stop(self, task: str, why: str) -> bool:
         """Note that a task shall stop; return False when it has ended or is unknown."""
         with self.transaction() as session:
@@ -249,6 +264,12 @@ def closed(row: SubtaskRow) -> Closed:
             "failure": Failure.model_validate(row.failure) if row.failure else None,
         }
     )
+
+
+def _asked(task: Task) -> Task:
+    """Return what makes two submissions the same: names of documents do not."""
+    bare = tuple(Document(digest=d.digest) for d in task.documents)
+    return task.model_copy(update={"documents": bare})
 
 
 def _opened(row: SubtaskRow) -> Opened:

@@ -69,11 +69,20 @@ class Sweep:
         """Make one pass, if the lease is ours."""
         if not self._leased(now):
             return
-        for work in (self._start_unclaimed, self._revive, self._review_again, self._stop_late):
+        for work in self._duties():
             try:
                 work(now)
             except Failing as error:
                 log.warning("%s: %s", work.__name__, error.failure.detail)
+
+    def _duties(self) -> tuple[Callable[[datetime], None], ...]:
+        return (
+            self._start_unclaimed,
+            self._revive,
+            self._review_again,
+            self._stop_late,
+            self._tell_again,
+        )
 
     def _leased(self, now: datetime) -> bool:
         with self.store.transaction() as session:
@@ -93,7 +102,9 @@ class Sweep:
     def _start_unclaimed(self, now: datetime) -> None:
         for start in self._due(TaskRow.claimed.is_(False), now - UNCLAIMED, now):
             with _told(f"task {start.task} is not started yet"):
-                self.workflows.schedule(RUN_TASK.name, instance_of(start), start)
+                # Scheduling what runs blocks for seconds, and may run it twice.
+                if self.workflows.status(instance_of(start)) != "live":
+                    self.workflows.schedule(RUN_TASK.name, instance_of(start), start)
 
     def _revive(self, now: datetime) -> None:
         """Give a new run to a claimed, unfinished task whose workflow Dapr has lost."""
@@ -107,7 +118,7 @@ class Sweep:
     def _run_again(self, start: Start) -> None:
         """Give a task a new run, which fences the old one; too many of them end it."""
         with self.store.transaction() as session:
-            row = session.get_one(TaskRow, start.task)
+            row = session.get_one(TaskRow, start.task, with_for_update=True)
             if row.state in TERMINAL or row.run != start.run:
                 return
             if row.runs >= MAX_RUNS:
@@ -144,10 +155,12 @@ class Sweep:
                 row.publish_at = now + timedelta(seconds=30 * 2 ** min(row.published, 7))
                 row.published += 1
         for instance, attempt in wake:
-            self.workflows.wake(instance, f"reviewed-{attempt}")
+            with _told(f"{instance} is not woken yet"):
+                self.workflows.wake(instance, f"reviewed-{attempt}")
         for completed in ask:
             order = ReviewOrder.model_validate(completed)
-            self.publisher.publish("subtask-completed", event_id(order), order)
+            with _told(f"{event_id(order)} is not published again yet"):
+                self.publisher.publish("subtask-completed", event_id(order), order)
 
     def _stop_late(self, now: datetime) -> None:
         """End what is past its deadline or asked to stop; its workflows are ended with it."""
@@ -166,6 +179,15 @@ class Sweep:
             with _told(f"task {start.task} is not stopped yet"):
                 self.workflows.terminate(instance_of(start))
                 self.finish(Finish(start=start, stopped=why))
+
+    def _tell_again(self, _: datetime) -> None:
+        """Publish the end of tasks whose event could not be published when they ended."""
+        with self.store.reading() as session:
+            query = select(TaskRow).where(TaskRow.owes_event, TaskRow.state.in_(TERMINAL))
+            owing = [Start(task=r.id, run=r.run) for r in session.scalars(query.limit(100))]
+        for start in owing:
+            with _told(f"the end of task {start.task} is not published yet"):
+                self.finish(Finish(start=start))
 
 
 @contextmanager

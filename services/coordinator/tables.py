@@ -64,6 +64,8 @@ class TaskRow(Base):
     deadline: Mapped[datetime | None] = mapped_column(Utc)
     """None while a subtask is held; ``left_s`` is then what remains, in seconds."""
     left_s: Mapped[float] = mapped_column(default=0.0)
+    owes_event: Mapped[bool] = mapped_column(default=False)
+    """The task has ended and nobody was told: the sweep publishes its end again."""
 
 
 class SubtaskRow(Base):

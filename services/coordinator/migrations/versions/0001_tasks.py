@@ -50,6 +50,7 @@ def upgrade() -> None:
         sa.Column("checked", sa.DateTime(timezone=True), nullable=False),
         sa.Column("deadline", sa.DateTime(timezone=True), nullable=True),
         sa.Column("left_s", sa.Double(), nullable=False),
+        sa.Column("owes_event", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("source", "event_id"),
     )
