@@ -68,8 +68,11 @@ demo: runtime ## Run the samples of the payables pack from end to end
 .PHONY: run
 run: runtime ## Start the suite and leave it up
 	@$(BIN)/quartet suite up
-	@echo 'The suite is up. Go on with: $(BIN)/quartet submit packs/payables/samples/*.xml'
-	@echo 'See also $(BIN)/quartet task list, $(BIN)/quartet watch, make stop. Logs: .quartet/data/logs/'
+	@echo 'The suite is up. Go on with:'
+	@echo '  $(BIN)/quartet submit packs/payables/samples --batch first --wait'
+	@echo '  $(BIN)/quartet task list        (then: quartet task show TASK)'
+	@echo '  $(BIN)/quartet payments close'
+	@echo '  make stop'
 
 .PHONY: stop
 stop: $(INSTALLED) ## Stop what `make run` started

@@ -145,11 +145,16 @@ class Console:
             ) from error
 
 
-def connect(data: DataFolder, patience_s: float = 0.0) -> Console:
+def local_address() -> str:
+    """Return where the console of this machine's suite is."""
+    return f"http://{HOST}:{App('console', FIXED_APPS['console']).app_port}"
+
+
+def connect(data: DataFolder, patience_s: float = 0.0, address: str | None = None) -> Console:
     """Return a client for the suite of a data folder, with its bearer token.
 
-    Its address is the pinned port, or QUARTET_CONSOLE. Raises Told when no suite was ever started
-    on the folder.
+    Its address is QUARTET_CONSOLE, else the pinned port. Raises Told when no suite was ever
+    started on the folder.
     """
     try:
         token = data.console_token.read_text(encoding="utf-8").strip()
@@ -158,8 +163,7 @@ def connect(data: DataFolder, patience_s: float = 0.0) -> Console:
             f"No suite was started on {data.root} ({data.console_token.name}: {error.strerror}). "
             "Start one with `make run`, or name its folder with --data."
         ) from error
-    port = App("console", FIXED_APPS["console"]).app_port
-    url = os.environ.get("QUARTET_CONSOLE") or f"http://{HOST}:{port}"
+    url = address or os.environ.get("QUARTET_CONSOLE") or local_address()
     headers = {"authorization": f"Bearer {token}"}
     client = httpx.Client(base_url=url, headers=headers, timeout=CALL_S, trust_env=False)
     return Console(client, patience_s)

@@ -1,15 +1,16 @@
 """The verb `quartet demo`: the samples of payables through a fresh suite, from end to end."""
 
+import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
-from quartet.cli.console import connect
-from quartet.cli.demonstration import PACK, as_json_document, run, show
+from quartet.cli.console import connect, local_address
+from quartet.cli.demonstration import PACK, Demonstration, as_json_document, run, show
 from quartet.cli.interruption import Interruption, interruptible
 from quartet.cli.runtime import progress
 from quartet.cli.speech import AsJson, command, emit, one_line_errors
@@ -23,6 +24,8 @@ from quartet.runtime.shape import Shape, shape_of
 MARKER = "made-by-quartet-demo"
 PATIENCE_S = 60.0
 INTERRUPTED = 130
+ELSEWHERE = ("QUARTET_TASKS_URL", "QUARTET_LEDGER_URL", "QUARTET_DOCUMENTS_URL")
+Got = TypeVar("Got")
 Say = Callable[[str], None]
 
 
@@ -34,11 +37,14 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Run the samples of the payables pack from end to end on a fresh suite, and check them."""
-    folder, say = DataFolder(data_folder(data)), progress()
+    folder, say = DataFolder(data_folder(data)), _while_heard(progress())
+
+    def work() -> Demonstration:
+        return run(connect(folder, PATIENCE_S, local_address()), folder, say)
+
     with one_line_errors(), interruptible(say) as interruption:
         try:
-            with _suite(folder, shape_of(PACK), interruption, say):
-                shown = run(connect(folder, PATIENCE_S), folder, say)
+            shown = _on_a_suite(folder, interruption, say, work)
         except KeyboardInterrupt as stopped:
             say("interrupted; nothing is left running")
             raise typer.Exit(INTERRUPTED) from stopped
@@ -59,9 +65,12 @@ def fresh(folder: DataFolder, shape: Shape) -> None:
     """Delete what an earlier demo left in a folder.
 
     Raises:
-        SetupError: a suite runs, or the folder holds something that no demo made.
+        SetupError: a suite runs, the books would be elsewhere, or the folder holds something that
+            no demo made.
 
     """
+    if elsewhere := [name for name in ELSEWHERE if name in os.environ]:
+        raise SetupError(f"Unset {', '.join(elsewhere)}: the demo keeps all in a fresh folder.")
     holder = suite_holder()
     running = data_folder_of(holder) if holder else None
     if running is None and suite.find(folder, shape):
@@ -79,20 +88,33 @@ def fresh(folder: DataFolder, shape: Shape) -> None:
     (root / MARKER).touch()
 
 
-@contextmanager
-def _suite(
-    folder: DataFolder, shape: Shape, interruption: Interruption, say: Say
-) -> Iterator[None]:
+def _on_a_suite(
+    folder: DataFolder, interruption: Interruption, say: Say, work: Callable[[], Got]
+) -> Got:
+    """Do the work on a fresh suite; whatever happens, none of its processes is left."""
+    shape = shape_of(PACK)
     fresh(folder, shape)
     ensure_binaries(say)
     try:
-        with interruption.held_back():
-            control.up(folder, shape.apps, say)
-            started = suite.start(folder, shape, repository() / "dapr.yaml")
-        started.wait_until_ready(say)
-        yield
+        try:
+            with interruption.held_back():
+                control.up(folder, shape.apps, say)
+                started = suite.start(folder, shape, repository() / "dapr.yaml")
+            started.wait_until_ready(say)
+            return work()
+        finally:
+            interruption.close()
     finally:
-        interruption.close()
         if running := suite.find(folder, shape):
             running.stop(say)
         control.down(folder, say)
+
+
+def _while_heard(say: Say) -> Say:
+    """Return a voice that goes on where nobody listens any more, as after a hang-up."""
+
+    def tell(text: str) -> None:
+        with suppress(OSError):
+            say(text)
+
+    return tell

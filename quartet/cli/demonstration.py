@@ -20,6 +20,7 @@ from quartet.runtime.layout import DataFolder, repository
 
 PACK = "payables"
 BATCH = "demo"
+WITHIN_S = 600.0
 GOAL = "Check this invoice and propose what is to be done with it."
 
 
@@ -46,9 +47,10 @@ def run(console: Console, folder: DataFolder, tell: Callable[[str], None]) -> De
     names = {sent.task: sent.document for sent in send(console, documents, manner)}
     tell(f"submitted {len(names)} documents as batch {BATCH!r}, signed by the local client")
     wanted = Wanted(tuple(names), BATCH, names)
-    tasks = follow(until_rest(console, wanted), "progress", len(names))
+    looks = until_rest(console, wanted, WITHIN_S)
+    tasks = follow(looks, "progress", len(names), tell)
     closed = close_run(console)
-    tell(closed_line(folder, closed))
+    tell(closed_line(closed))
     audit = folder.root / "audit.jsonl"
     tell(f"audit: {export_audit(console, audit)} records")
     expected = read(samples / "expected.yaml")
@@ -70,7 +72,7 @@ def show(shown: Demonstration, folder: DataFolder) -> None:
     for document, fault in shown.faults.items():
         say(f"  {plain(document)}: {plain(fault)}")
     say()
-    say(closed_line(folder, shown.run))
+    say(closed_line(shown.run))
     for what, path in shown.paths.items():
         say(f"  {what:14}{path}")
     waiting = [t for t in shown.tasks if t.shown == "waiting"]

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -23,8 +23,7 @@ class Interruption:
         self.came = True
         if first and not self._held:
             raise KeyboardInterrupt
-        with suppress(OSError):  # after a hang-up there is no terminal to tell
-            self._say("stopping as soon as possible; please wait")
+        self._say("stopping as soon as possible; please wait")
 
     @contextmanager
     def held_back(self) -> Iterator[None]:

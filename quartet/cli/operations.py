@@ -54,7 +54,9 @@ def close(data: Data = None, *, as_json: AsJson = False) -> None:
     if as_json:
         emit(closed)
     else:
-        say(closed_line(folder, closed))
+        say(closed_line(closed))
+        if file := payment_file(folder, closed):
+            say(f"payment file  {file}")
 
 
 def close_run(console: Console) -> dict[str, Any]:
@@ -62,13 +64,12 @@ def close_run(console: Console) -> dict[str, Any]:
     return _fields(console.operate("close_payment_run", {}))
 
 
-def closed_line(folder: DataFolder, closed: dict[str, Any]) -> str:
+def closed_line(closed: dict[str, Any]) -> str:
     """Return what was closed in one line."""
     if closed["run"] is None:
         return "Nothing is scheduled: no payment run was closed."
     totals = ", ".join(f"{amount} {currency}" for currency, amount in closed["totals"].items())
-    where = f", file {payment_file(folder, closed)}" if closed["file"] else ", no file to send"
-    return f"{closed['run']}: {closed['transfers']} transfers, {totals}{where}"
+    return f"Payment run {closed['run']}: {closed['transfers']} transfers, {totals}"
 
 
 def payment_file(folder: DataFolder, closed: dict[str, Any]) -> Path | None:

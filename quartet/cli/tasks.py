@@ -18,6 +18,7 @@ from quartet.cli.speech import (
     Data,
     Told,
     cell,
+    command,
     emit,
     note,
     one_line_errors,
@@ -70,7 +71,7 @@ def submit(
             track(steps, "submitting", len(found), console=screen, transient=True, disable=off)
         )
         if not as_json:
-            _show_sent(sent, batch)
+            _show_sent(sent, batch, data)
         tasks: list[TaskView] = []
         if wait:
             names = {s.task: s.document for s in sent}
@@ -151,7 +152,7 @@ def cancel(
         say(done.says)
 
 
-def _show_sent(sent: Sequence[Sent], batch: str | None) -> None:
+def _show_sent(sent: Sequence[Sent], batch: str | None, data: Path | None) -> None:
     made = table("document", "task", "")
     for one in sent:
         before = f"submitted before: {one.known}" if one.known else "new"
@@ -161,7 +162,8 @@ def _show_sent(sent: Sequence[Sent], batch: str | None) -> None:
         same = "in the same batch" if batch else "without a batch"
         note(f"The same document {same} is the same task; another --batch makes a new one.")
     what = f"--batch {batch}" if batch else " ".join(s.task for s in sent[:3])
-    note(f"Go on with: quartet watch {what}")
+    own = f" --data {data}" if data else ""
+    note(f"Go on with: {command()} watch {what}{own}")
 
 
 def _show_end(tasks: Sequence[TaskView]) -> None:
@@ -172,4 +174,4 @@ def _show_end(tasks: Sequence[TaskView]) -> None:
         screen.print(report(columns, mine) if columns else listing(mine))
     screen.print(summary(list(tasks)))
     if waiting := [t for t in tasks if t.shown == "waiting"]:
-        screen.print(f"Waiting for a person: quartet task show {waiting[0].id}")
+        screen.print(f"Waiting for a person: {command()} task show {waiting[0].id}")

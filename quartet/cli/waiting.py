@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from quartet.cli.console import Console
 from quartet.cli.speech import Told
@@ -50,10 +51,11 @@ def rests(task: TaskView) -> bool:
     return task.shown in TERMINAL or task.shown == "waiting"
 
 
-def until_rest(console: Console, wanted: Wanted) -> Iterator[list[TaskView]]:
+def until_rest(console: Console, wanted: Wanted, within_s: float = inf) -> Iterator[list[TaskView]]:
     """Give the tasks again and again, at each event and every few seconds, until all rest.
 
-    Raises Told when a task was refused on the broker or is not taken in, after a while.
+    Raises Told when a task was refused on the broker or is not taken in, after a while, and when
+    they do not all rest in time.
     """
     began = time.monotonic()
     last = _last_number(console)
@@ -66,6 +68,11 @@ def until_rest(console: Console, wanted: Wanted) -> Iterator[list[TaskView]]:
             _require_alive(console, wanted, missing, waited)
         if tasks and not missing and all(rests(t) for t in tasks):
             return
+        if waited > within_s:
+            active = ", ".join(t.id for t in tasks if not rests(t))
+            raise Told(
+                f"Still at work after {within_s:g} s: {active}. See logs/ of the data folder."
+            )
         last = _next_number(console, last, _GATHER_S if missing else _LOOK_EVERY_S)
 
 

@@ -21,12 +21,22 @@ FEW = 3
 """So many tasks are told step by step in lines; of more, only the counts and the ends."""
 
 
-def follow(looks: Iterable[list[TaskView]], manner: Manner, total: int = 0) -> list[TaskView]:
-    """Show each look at the tasks, and return the last one; ``total`` is how many will come."""
+def follow(
+    looks: Iterable[list[TaskView]],
+    manner: Manner,
+    total: int = 0,
+    tell: Callable[[str], None] | None = None,
+) -> list[TaskView]:
+    """Show each look at the tasks, and return the last one; ``total`` is how many will come.
+
+    ``tell`` says a line of progress; by default with the seconds since now.
+    """
     err = manner == "progress"
     if manner != "json" and terminal(err=err).is_terminal:
         return _live(looks, total, err=err)
-    show = _json_lines() if manner == "json" else _lines(note if err else say, total)
+    show = (
+        _json_lines() if manner == "json" else _lines(tell or _stamped(note if err else say), total)
+    )
     tasks: list[TaskView] = []
     for tasks in looks:
         show(tasks)
@@ -56,14 +66,18 @@ def _live(looks: Iterable[list[TaskView]], total: int, *, err: bool) -> list[Tas
     return tasks
 
 
-def _lines(write: Callable[[str], None], total: int) -> Callable[[list[TaskView]], None]:
+def _stamped(write: Callable[[str], None]) -> Callable[[str], None]:
     began = time.monotonic()
+    return lambda line: write(f"{time.monotonic() - began:6.1f} s  {line}")
+
+
+def _lines(write: Callable[[str], None], total: int) -> Callable[[list[TaskView]], None]:
     said: dict[str, str] = {}
 
     def tell(key: str, line: str) -> None:
         if said.get(key) != line:
             said[key] = line
-            write(f"{time.monotonic() - began:6.1f} s  {line}")
+            write(line)
 
     def show(tasks: list[TaskView]) -> None:
         few = max(total, len(tasks)) <= FEW
