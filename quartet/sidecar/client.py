@@ -121,10 +121,11 @@ class Sidecar:
     def schedule(self, job: str, schedule: str) -> None:
         """Have ``POST /job/<job>`` called on this app on that schedule from now on.
 
-        A job that is there with the same schedule stays as it is, so a restart moves none.
+        A job that is there with the same schedule stays as it is, so a restart moves none. It
+        needs data: a sidecar of 1.18 can neither deliver nor show a job without any.
         """
         url, what = f"/v1.0/jobs/{quote(job, safe='')}", f"job {job}"
-        wanted: dict[str, Json] = {"schedule": schedule}
+        wanted: dict[str, Json] = {"schedule": schedule, "data": job}
         try:
             self._post(url, json.dumps(wanted).encode(), what)
         except Failing as error:
