@@ -1,6 +1,6 @@
 """A plan: a DAG of subtasks with the effects each may come to, and the check that it is one."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -57,26 +57,38 @@ class Plan(Contract):
         )
 
     def problems(
-        self, kinds: Collection[str], tools: Collection[str], documents: Collection[str]
+        self,
+        kinds: Mapping[str, Collection[str]],
+        tools: Collection[str],
+        documents: Collection[str],
     ) -> tuple[Refusal, ...]:
-        """Return every reason why this is not a valid plan; none for a valid one."""
+        """Return every reason why this is not a valid plan; none for a valid one.
+
+        ``kinds`` has the tools that each kind of subtask may propose.
+        """
         return (*self._names(kinds, tools, documents), *self._graph(), *self._slots())
 
     def _names(
-        self, kinds: Collection[str], tools: Collection[str], documents: Collection[str]
+        self,
+        kinds: Mapping[str, Collection[str]],
+        tools: Collection[str],
+        documents: Collection[str],
     ) -> Iterator[Refusal]:
         ids = [s.id for s in self.subtasks]
         for s in self.subtasks:
             if ids.count(s.id) > 1:
                 yield Refusal(about=s.id, says=f"Two subtasks are named {s.id!r}.")
             if s.kind not in kinds:
-                have = ", ".join(sorted(kinds))
+                have = ", ".join(sorted(kinds))[:300]
                 yield Refusal(
                     about=s.id,
                     says=f"NoSpecialistAvailable: no specialist for kind {s.kind!r}; have {have}.",
                 )
-            for name in sorted({t for slot in s.slots for t in slot.tools} - set(tools)):
+            wanted = {t for slot in s.slots for t in slot.tools}
+            for name in sorted(wanted - set(tools)):
                 yield Refusal(about=s.id, says=f"No write tool is named {name!r}.")
+            for name in sorted(wanted & set(tools) - set(kinds.get(s.kind, tools))):
+                yield Refusal(about=s.id, says=f"Kind {s.kind!r} may not propose {name!r}.")
             for digest in sorted(set(s.documents) - set(documents)):
                 yield Refusal(about=s.id, says=f"The task has no document {digest}.")
 
@@ -94,7 +106,8 @@ class Plan(Contract):
             ended |= layer
             depth += 1
         if rest := sorted(ids - ended):
-            yield Refusal(says=f"The plan has a cycle or waits for ever: {', '.join(rest)}.")
+            named = ", ".join(rest)[:400]
+            yield Refusal(says=f"The plan has a cycle or waits for ever: {named}.")
         if depth > MAX_DEPTH:
             yield Refusal(says=f"The plan is {depth} layers deep; at most {MAX_DEPTH}.")
 

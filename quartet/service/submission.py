@@ -21,8 +21,9 @@ def parse(raw: bytes) -> Fields:
     """Return the CloudEvent of a stream entry; raises Abandon naming what is wrong with it."""
     try:
         event: Any = json.loads(raw, parse_constant=_no_constant)
+        json.dumps(event, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise malformed(f"it is no JSON ({error})") from error
+        raise malformed(f"it is no JSON in Unicode ({error})") from error
     if not isinstance(event, dict):
         raise malformed("it is no JSON object")
     wrong = [
@@ -75,6 +76,8 @@ def _wrong(event: dict[str, Any]) -> list[str]:
         wrong.append(f"datacontenttype is {media[:80]!r}, not 'application/json'")
     if max(len(event["id"]), len(event["source"])) > 500:
         wrong.append("id or source is longer than 500 characters")
+    if not (event["id"] + event["source"]).isprintable():
+        wrong.append("id or source has control characters")
     return wrong
 
 

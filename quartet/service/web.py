@@ -88,7 +88,7 @@ class Door:
         if path == "/healthz" or path.startswith(self._open):
             return None
         token = dict(scope["headers"]).get(b"dapr-api-token", b"")
-        if not hmac.compare_digest(token, self._token):
+        if not self._token or not hmac.compare_digest(token, self._token):
             return _refusal(401, "Only this app's own sidecar may call this port.")
         if path.startswith("/callers/") and not allowed(self._verbs, scope["method"], path):
             return _refusal(403, "The matrix gives this caller no such verb.")

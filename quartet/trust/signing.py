@@ -34,9 +34,13 @@ def requester(event: dict[str, Json], signature: str, keys: KeySetSerialization)
         found = jws.deserialize_compact(
             signature, KeySet.import_key_set(keys), algorithms=ALGORITHMS
         )
+        covered = signed_part(event)
     except (JoseError, ValueError, KeyError) as error:
         raise NotGenuine(f"the signature is not of a known key ({type(error).__name__})") from error
-    if found.payload != signed_part(event):
+    if found.payload != covered:
         raise NotGenuine("the signature covers another event")
-    kid = found.headers()["kid"]
-    return next(str(k["requester"]) for k in keys["keys"] if k.get("kid") == kid)
+    kid = found.headers().get("kid")
+    for key in keys["keys"]:
+        if kid is not None and key.get("kid") == kid:
+            return str(key["requester"])
+    raise NotGenuine("the signature names no key (kid)")

@@ -61,9 +61,7 @@ class TaskSteps:
 
     def register_plan(self, drafted: DraftedPlan) -> PlanChecked:
         """Check a plan; keep it, register it with the toolbox and publish task-planned."""
-        kinds = {s.kind: self.pack.app_of(s.kind) for s in self.pack.manifest.skills}
-        tools = self.pack.of_kind("write")
-        task, plan, refused = self.store.keep_plan(drafted, kinds, tools)
+        task, plan, refused = self.store.keep_plan(drafted, self.pack)
         if refused:
             return PlanChecked(refused=refused)
         registration = Registration(
@@ -83,9 +81,10 @@ class TaskSteps:
         order = got.order
         named = proposal_digest(order.task, order.subtask.id, order.attempt, got.result)
         completed = ReviewOrder(order=order, by=got.by, result=got.result, proposal_digest=named)
-        completed = self.store.keep_result(got.start, completed)
-        self.publisher.publish("subtask-completed", event_id(completed), completed)
-        return Recorded(proposal_digest=completed.proposal_digest)
+        completed, reviewed = self.store.keep_result(got.start, completed)
+        if not reviewed:
+            self.publisher.publish("subtask-completed", event_id(completed), completed)
+        return Recorded(proposal_digest=completed.proposal_digest, reviewed=reviewed)
 
     def close_subtask(self, closing: Closing) -> Closed:
         """Act on the stored verdict: commit, close, reopen; or act on the failure of the work."""

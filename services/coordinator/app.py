@@ -1,10 +1,10 @@
 """The coordinator's app: subscriptions, the verbs of the console, and what runs beside them."""
 
-import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,12 @@ from services.coordinator.workflow import TaskWorkflows
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 log = get_logger("coordinator")
+
+
+class UnknownLetter(Abandon):
+    """There is no dead letter of this id."""
+
+    status = 404
 
 
 class Coordinator:
@@ -112,9 +118,8 @@ class Coordinator:
                 self.workflows.wake(instance, f"reviewed-{verdict.attempt}")
         return SUCCESS
 
-    def buried(self, event: dict[str, Any]) -> dict[str, str]:
-        """Keep a dead letter: ours with its reason, or a sidecar's after its last try."""
-        topic = str(event.get("topic", "")).removesuffix("-dead")
+    def buried(self, topic: str, event: dict[str, Any]) -> dict[str, str]:
+        """Keep a dead letter of a topic: ours with its reason, or a sidecar's after its tries."""
         try:
             letter = DeadLetter.model_validate(event.get("data"))
         except ValidationError:
@@ -124,24 +129,26 @@ class Coordinator:
                 cause="tool",
                 advice="retry-later",
             )
-            body = json.dumps(event.get("data", event))
+            body = json.dumps(event)
             letter = DeadLetter(topic=topic, reason=reason, body=body, at=_now())
         self.store.keep_dead_letter(letter)
         return SUCCESS
 
     def replay(self, letter: str) -> Done:
-        """Publish the body of a dead letter on its topic again."""
+        """Take the event of a dead letter in again; raises what is still wrong with it."""
         with self.store.transaction() as session:
             row = session.get(DeadLetterRow, letter)
             if row is None:
-                raise Abandon(f"There is no dead letter {letter!r}.", cause="data")
-            row.replayed = datetime.now(UTC)
+                says = f"There is no dead letter {letter!r}. GET dead-letters shows them."
+                raise UnknownLetter(says, cause="data")
             topic, body = row.topic, row.body
         if topic != "task-submitted":
             says = f"Only task-submitted is replayed; a task's own sweep repeats {topic}."
             raise Abandon(says, cause="data", title="NotReplayable")
-        self.submitted({"data_base64": base64.b64encode(body.encode()).decode()})
-        return Done(says=f"{topic}: taken in again")
+        task = self.intake.take(body.encode())
+        with self.store.transaction() as session:
+            session.get_one(DeadLetterRow, letter).replayed = datetime.now(UTC)
+        return Done(says=f"{topic}: taken in as {task}" if task else f"{topic}: known already")
 
 
 def build(coordinator: Coordinator) -> FastAPI:
@@ -152,7 +159,7 @@ def build(coordinator: Coordinator) -> FastAPI:
     listen(dapr, "task-submitted", coordinator.submitted, raw=True)
     listen(dapr, "subtask-reviewed", coordinator.reviewed)
     for topic in TOPICS:
-        listen(dapr, dead(topic), coordinator.buried)
+        listen(dapr, dead(topic), partial(coordinator.buried, topic))
     _serve_console(app, coordinator)
     return app
 
@@ -162,12 +169,12 @@ def _serve_console(app: FastAPI, coordinator: Coordinator) -> None:
 
     @app.get("/callers/{caller}/tasks")
     def tasks(batch: str | None = None, state: str | None = None, most: int = 200) -> TaskList:
-        with store.transaction() as session:
+        with store.reading() as session:
             return TaskList(tasks=tuple(views.task_views(session, batch, state, most)))
 
     @app.get("/callers/{caller}/tasks/{task}")
     def task(task: str) -> TaskView:
-        with store.transaction() as session:
+        with store.reading() as session:
             return views.task_view(session, task)
 
     @app.post("/callers/{caller}/tasks/{task}/cancel")
@@ -179,7 +186,7 @@ def _serve_console(app: FastAPI, coordinator: Coordinator) -> None:
 
     @app.get("/callers/{caller}/dead-letters")
     def dead_letters(most: int = 100) -> DeadLetters:
-        with store.transaction() as session:
+        with store.reading() as session:
             return DeadLetters(letters=tuple(views.dead_letters(session, most)))
 
     @app.post("/callers/{caller}/dead-letters/{letter}/replay")

@@ -1,7 +1,6 @@
 """Intake: from the bytes on ``task-submitted`` to an accepted task, or to a reason why not."""
 
 import base64
-import binascii
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -86,5 +85,5 @@ def unwrapped(delivered: Mapping[str, Any]) -> bytes:
     """Return the stream entry as it was written, from what the sidecar delivers for rawPayload."""
     try:
         return base64.b64decode(delivered["data_base64"], validate=True)
-    except (KeyError, binascii.Error) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise malformed("the sidecar delivered no raw payload") from error

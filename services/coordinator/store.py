@@ -1,6 +1,6 @@
 """The task store: rows in, typed messages out, legal moves only; what calls others is elsewhere."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +14,7 @@ from quartet.contracts.failure import Failure, Refusal
 from quartet.contracts.plan import Plan
 from quartet.contracts.task import TERMINAL, Document, Task
 from quartet.contracts.work import ReviewOrder, Verdict, WorkResult
+from quartet.packs.load import Pack
 from quartet.resilience.failures import Abandon
 from quartet.service.database import READING, told
 from quartet.trust.digest import digest
@@ -33,6 +34,7 @@ from services.coordinator.rows import (
     move_task,
     own,
     subtask_row,
+    verdict_of,
 )
 from services.coordinator.tables import DeadLetterRow, ReviewRow, SubtaskRow, TaskRow
 
@@ -132,17 +134,16 @@ class TaskStore:
                 ),
             )
 
-    def keep_plan(
-        self, drafted: DraftedPlan, apps: Mapping[str, str], tools: Collection[str]
-    ) -> tuple[Task, Plan, tuple[Refusal, ...]]:
+    def keep_plan(self, drafted: DraftedPlan, pack: Pack) -> tuple[Task, Plan, tuple[Refusal, ...]]:
         """Keep a valid plan unless the task has one; return the plan that counts."""
         with self.transaction() as session:
             row = own(session, drafted.start)
             task = Task.model_validate(row.task)
             if row.plan is not None:
                 return task, Plan.model_validate(row.plan), ()
+            kinds = {s.kind: s.may_propose for s in pack.manifest.skills}
             documents = {d.digest for d in task.documents}
-            if refused := drafted.plan.problems(apps, tools, documents):
+            if refused := drafted.plan.problems(kinds, pack.of_kind("write"), documents):
                 return task, drafted.plan, refused
             row.plan = drafted.plan.model_dump(mode="json")
             for position, subtask in enumerate(drafted.plan.subtasks):
@@ -152,7 +153,7 @@ class TaskStore:
                         id=subtask.id,
                         position=position,
                         kind=subtask.kind,
-                        app_id=apps[subtask.kind],
+                        app_id=pack.app_of(subtask.kind),
                         state="working",
                     )
                 )
@@ -165,15 +166,19 @@ class TaskStore:
             if row.state == "planning":
                 move_task(session, row, "running")
 
-    def keep_result(self, start: Start, completed: ReviewOrder) -> ReviewOrder:
-        """Keep the result of an attempt unless there is one; return the one that counts."""
+    def keep_result(self, start: Start, completed: ReviewOrder) -> tuple[ReviewOrder, bool]:
+        """Keep the result of an attempt unless there is one.
+
+        Return the one that counts, and whether its verdict is there already.
+        """
         order = completed.order
         with self.transaction() as session:
             own(session, start)
             row = subtask_row(session, order.task, order.subtask.id)
             row.instance = instance_of(start, row.id)
             if row.attempt == order.attempt and row.completed is not None:
-                return ReviewOrder.model_validate(row.completed)
+                counts = ReviewOrder.model_validate(row.completed)
+                return counts, verdict_of(session, row) is not None
             if attempt_closed(row, order.attempt):
                 says = f"Attempt {order.attempt} at {row.id!r} is closed; its late result is lost."
                 raise Abandon(says, cause="data", title="AttemptClosed")
@@ -184,7 +189,7 @@ class TaskStore:
             row.published, row.publish_at = 1, datetime.now(UTC) + timedelta(seconds=30)
             if row.state == "working":
                 move_subtask(session, row, "reviewing", f"attempt {order.attempt}")
-            return completed
+            return completed, False
 
     def keep_verdict(self, verdict: Verdict) -> str | None:
         """Store a verdict unless there is one; return the instance to wake, if any waits."""

@@ -1,6 +1,7 @@
 """The task store as people see it; nothing is changed here."""
 
 from datetime import datetime
+from itertools import islice
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,11 +16,13 @@ from services.coordinator.tables import DeadLetterRow, MoveRow, ReviewRow, Subta
 
 def task_views(session: Session, batch: str | None, state: str | None, most: int) -> list[TaskView]:
     """Return tasks, newest first; of one batch, in one shown state."""
-    query = select(TaskRow).order_by(TaskRow.created.desc(), TaskRow.id).limit(most)
+    query = select(TaskRow).order_by(TaskRow.created.desc(), TaskRow.id)
     if batch is not None:
         query = query.where(TaskRow.batch == batch)
-    views = [view(session, row) for row in session.scalars(query)]
-    return [v for v in views if state in (None, v.shown)]
+    if state is not None:
+        query = query.where(TaskRow.state == ("running" if state == "waiting" else state))
+    views = (view(session, row) for row in session.scalars(query))
+    return list(islice((v for v in views if state in (None, v.shown)), most))
 
 
 def task_view(session: Session, task: str) -> TaskView:

@@ -155,8 +155,8 @@ class TaskWorkflows:
             name = f"{ctx.instance_id}.w{opened.attempt}"
             result = yield from run_child(ctx, WORK.on(run.app_id), order, name)
         sent = ResultIn(start=run.start, order=order, by=run.app_id, result=result)
-        yield from call(ctx, RECORD_RESULT, sent)
-        if opened.result is None:
+        recorded = yield from call(ctx, RECORD_RESULT, sent)
+        if not recorded.reviewed:
             yield from wait_for(ctx, f"reviewed-{opened.attempt}")
 
 

@@ -45,12 +45,20 @@ class Critic:
         return None if found is None else Verdict.model_validate(found)
 
     def _asked(self, turn: ReviewTurn) -> Verdict | None:
+        """Ask for one completion; a result whose evidence is not there is revised unasked."""
         work = turn.order.order
         skill = self.pack.skill(work.subtask.kind)
         tools = ToolDoor(self.invoker, work.task, work.subtask.id, work.attempt)
+        try:
+            material = _material(turn.order, tools) if turn.number == 0 else {}
+        except Abandon as error:
+            if error.failure.cause != "data":
+                raise
+            lost = Judgement(decision="revise", reasons=(error.failure.detail[:500],))
+            return self._first(turn.order, lost)
         brief = Brief(
             prompt=self.pack.text(skill.review_prompt),
-            material=_material(turn.order, tools) if turn.number == 0 else {},
+            material=material,
             tools={name: self.pack.tools[name] for name in skill.tools},
             answer=Judgement,
         )

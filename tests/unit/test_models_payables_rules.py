@@ -75,7 +75,7 @@ def test_a_plan_reads_the_document_and_settles_it_in_one_slot() -> None:
     answer = Desk({}).ask("planner.draft_plan", {"task": task, "kinds": [], "tools": []})
 
     plan = Plan.model_validate(answer)
-    kinds = [s.kind for s in PACK.manifest.skills]
+    kinds = {s.kind: s.may_propose for s in PACK.manifest.skills}
     assert plan.problems(kinds, PACK.of_kind("write"), [DIGEST]) == ()
     assert [(s.kind, s.documents) for s in plan.subtasks] == [
         ("read-invoice", (DIGEST,)),
