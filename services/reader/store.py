@@ -1,21 +1,19 @@
 """The store of documents: content-addressed, only this service reads it; parsing is elsewhere."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
 from sqlalchemy import DateTime, Engine, LargeBinary, String
-from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from quartet.contracts.base import Digest
 from quartet.contracts.document import MAX_DOCUMENT, Upload
 from quartet.contracts.task import Document
-from quartet.resilience.failures import Abandon, RetryLater
-from quartet.service.database import connect, migrate
+from quartet.resilience.failures import Abandon
+from quartet.service.database import connect, migrate, told
 from quartet.trust.digest import digest
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -97,14 +95,14 @@ class Documents:
 
     def content(self, wanted: Digest) -> bytes:
         """Return the bytes of a document; raises UnknownDocument."""
-        with _told(), Session(self._engine) as session:
+        with told("document store", "DocumentsAway"), Session(self._engine) as session:
             row = session.get(DocumentRow, wanted)
             if row is None:
                 _unknown(wanted)
             return row.content
 
     def _insert(self, found: Digest, upload: Upload) -> None:
-        with _told(), Session(self._engine) as session:
+        with told("document store", "DocumentsAway"), Session(self._engine) as session:
             if session.get(DocumentRow, found) is not None:
                 return
             session.add(
@@ -126,20 +124,6 @@ def open_documents(url: str) -> Documents:
     """Return the store, migrated to its newest tables."""
     migrate(url, MIGRATIONS)
     return Documents(connect(url))
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Tell a database that is away or busy as RetryLater."""
-    try:
-        yield
-    except (OperationalError, PoolTimeoutError) as error:
-        raise RetryLater(
-            f"The database of documents is away or busy ({type(error).__name__}). Try again.",
-            cause="network",
-            title="DocumentsAway",
-            after=1.0,
-        ) from error
 
 
 def _unknown(wanted: Digest) -> NoReturn:

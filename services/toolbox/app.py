@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from fastapi import FastAPI
 
@@ -25,6 +26,7 @@ from quartet.resilience.failures import Failing
 from quartet.service.settings import Settings, from_environment
 from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar
+from quartet.sidecar.ports import Publisher
 from services.toolbox import compensation, plans, reading, values
 from services.toolbox.commit import commit
 from services.toolbox.jobs import Scheduler, registered
@@ -33,19 +35,23 @@ from services.toolbox.operations import operate
 from services.toolbox.refusals import NotThere
 
 
-def build(settings: Settings, pack: Pack, ledger: Ledger, scheduler: Scheduler) -> FastAPI:
+class Ports(Scheduler, Publisher, Protocol):
+    """What the toolbox asks of its sidecar."""
+
+
+def build(settings: Settings, pack: Pack, ledger: Ledger, sidecar: Ports) -> FastAPI:
     """Return the app over an open ledger; the jobs are registered while it serves."""
 
     @contextmanager
     def running() -> Iterator[None]:
         for name in pack.manifest.at_start:
             operate(ledger, pack, "toolbox", name, {})
-        with registered(pack.manifest.jobs, scheduler):
+        with registered(pack.manifest.jobs, sidecar):
             yield
         ledger.close()
 
     app = build_app(settings, pack.manifest, running)
-    _coordinator_routes(app, pack, ledger)
+    _coordinator_routes(app, pack, ledger, sidecar)
     _value_routes(app, pack, ledger)
 
     @app.post("/callers/console/operations/{name}")
@@ -62,14 +68,19 @@ def build(settings: Settings, pack: Pack, ledger: Ledger, scheduler: Scheduler) 
     return app
 
 
-def _coordinator_routes(app: FastAPI, pack: Pack, ledger: Ledger) -> None:
+def _coordinator_routes(app: FastAPI, pack: Pack, ledger: Ledger, publisher: Publisher) -> None:
     @app.post("/callers/coordinator/plans")
     def register_plan(sent: Registration) -> Registered:
         return ledger.settled(lambda entry: plans.register(entry, sent))
 
     @app.post("/callers/coordinator/commit")
     def commit_proposal(sent: Commit) -> Outcome:
-        return commit(ledger, pack, sent)
+        outcome = commit(ledger, pack, sent)
+        if outcome.status == "held":
+            # After the transaction, and again whenever the key is asked for: at least once.
+            event = f"{outcome.task}.{outcome.slot}.{outcome.call_digest[7:15]}"
+            publisher.publish("approval-requested", event, outcome)
+        return outcome
 
     @app.post("/callers/coordinator/compensate")
     def compensate(sent: Undo) -> Undone:

@@ -11,14 +11,12 @@ from typing import TypeVar
 from uuid import uuid4
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from quartet.contracts.base import Fields
 from quartet.packs.load import Pack
-from quartet.resilience.failures import RetryLater
-from quartet.service.database import READING, connect, migrate
+from quartet.service.database import READING, connect, migrate, told
 from quartet.trust.digest import canonical, digest
 from services.toolbox.tables import AuditHead, AuditRow, PostingRow
 
@@ -127,14 +125,14 @@ class Ledger:
     @contextmanager
     def read(self) -> Iterator[Entry]:
         """Open a transaction whose writes, if any, are rolled back."""
-        with _told(), Session(self._reading) as session:
+        with told("ledger", "LedgerAway"), Session(self._reading) as session:
             yield Entry(session, self._clock(), self._files)
             session.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Entry]:
         """Open a transaction; it commits at the end, with its audit records numbered last."""
-        with _told():
+        with told("ledger", "LedgerAway"):
             with self._writer, Session(self._engine) as session:
                 entry = Entry(session, self._clock(), self._files)
                 yield entry
@@ -166,28 +164,3 @@ def open_ledger(
     branch = pack.folder / "migrations" / "versions"
     migrate(url, HERE / "migrations", *((branch,) if branch.is_dir() else ()))
     return Ledger(connect(url), files, clock)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Tell a database that is away or busy as RetryLater; broken keys are the caller's."""
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except (OperationalError, PoolTimeoutError) as error:
-        raise _busy(error) from error
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-        raise _busy(error) from error
-
-
-def _busy(error: Exception) -> RetryLater:
-    says = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-    return RetryLater(
-        f"The ledger's database is away or busy: {says[:200]}. Try again.",
-        cause="tool",
-        title="LedgerAway",
-        after=1.0,
-    )

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from packs.payables import checks
 from packs.payables.invoice import Invoice, Line, Party, Payee, Totals, VatGroup
-from quartet.contracts.base import Fields
+from quartet.contracts.base import Contract, Fields
 from quartet.contracts.effect import Commit, Outcome, Registration, StoredValue, Undo, Undone
 from quartet.contracts.plan import Plan, Slot, Subtask
 from quartet.contracts.work import Proposal, Verdict, WorkResult
@@ -168,9 +168,13 @@ class Clock:
 
 @dataclass
 class Scheduled:
-    """A scheduler that remembers what was asked for."""
+    """A sidecar that remembers what was asked for and published."""
 
     jobs: dict[str, str] = field(default_factory=dict)
+    events: list[tuple[str, str, Contract]] = field(default_factory=list)
+
+    def publish(self, topic: str, event_id: str, data: Contract) -> None:
+        self.events.append((topic, event_id, data))
 
     def schedule(self, job: str, schedule: str) -> None:
         self.jobs[job] = schedule
@@ -182,6 +186,7 @@ class Desk:
 
     http: TestClient
     ledger: Ledger
+    sidecar: Scheduled
     pack: Pack
     files: Path
 
@@ -270,9 +275,10 @@ def starting(url: str, folder: Path, pack: Pack | None = None) -> Iterator[Desk]
     files = folder / "payments"
     settings = Settings("toolbox", 1, 1, 1, folder, app_token="t")
     ledger = open_ledger(url, files, pack, Clock())
-    app = build(settings, pack, ledger, Scheduled())
+    sidecar = Scheduled()
+    app = build(settings, pack, ledger, sidecar)
     with TestClient(app, headers={"dapr-api-token": "t"}, raise_server_exceptions=False) as http:
-        yield Desk(http, ledger, pack, files)
+        yield Desk(http, ledger, sidecar, pack, files)
 
 
 @contextmanager
