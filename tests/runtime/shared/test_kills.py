@@ -6,6 +6,7 @@ repeats one seed.
 """
 
 import os
+import sys
 from dataclasses import dataclass
 from random import Random
 from secrets import randbelow
@@ -20,11 +21,11 @@ from tests.suite.killing import TARGETS, Target, is_back, kill
 from tests.suite.running import Running
 
 pytestmark = [pytest.mark.runtime, pytest.mark.kill, pytest.mark.timeout(400)]
-FIXED_SEEDS = (1, 2, 3, 4)
+FIXED_SEEDS = (1, 11, 369, 1032)
 KILLS, DOCUMENTS, AT_FIRST, TRIES = 6, 12, 6, 3
 MOVES_A_KILL = 9
 """State changes from one kill to the next: a batch of this size has about ten times as many."""
-ENDS_WITHIN_S = 120.0
+ENDS_WITHIN_S = 90.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ def plan_of(seed: int) -> list[Kill]:
 def seeds() -> list[int]:
     asked = os.environ.get("QUARTET_KILL_SEED")
     return [int(asked)] if asked else [*FIXED_SEEDS, 1000 + randbelow(1_000_000)]
+
+
+def say(text: str) -> None:
+    """Tell what is needed to repeat a failure; pytest shows it with the failure."""
+    sys.stdout.write(f"{text}\n")
 
 
 class Disturbed:
@@ -76,7 +82,7 @@ class Disturbed:
         eventually(lambda: self.records.moves(name) >= one.moves, ENDS_WITHIN_S)
         killed = kill(data, suite, one.target)
         unfinished = self.records.unfinished(name)
-        print(f"killed {one.target} ({killed}) at {one.moves}: {len(unfinished)} unfinished")
+        say(f"killed {one.target} ({killed}) at {one.moves}: {len(unfinished)} unfinished")
         eventually(lambda: is_back(data, suite, one.target, killed), ENDS_WITHIN_S)
         return bool(unfinished)
 
@@ -92,7 +98,7 @@ def test_the_fixed_seeds_kill_every_service_sidecar_and_part_of_the_control_plan
 def test_whatever_is_killed_each_task_ends_once_and_each_payment_is_made_once(
     running: Running, client: Client, seed: int
 ) -> None:
-    print(f"\nseed {seed}: repeat with QUARTET_KILL_SEED={seed}")
+    say(f"seed {seed}: repeat with QUARTET_KILL_SEED={seed}")
     records = Records(running.data)
     for attempt in range(TRIES):
         batch = batch_of(seed + attempt * 10_000_000, f"kill-{seed}-{attempt}", DOCUMENTS)
@@ -106,7 +112,7 @@ def test_whatever_is_killed_each_task_ends_once_and_each_payment_is_made_once(
         check_payment_file(client, records, batch)
         if landed:
             break
-        print(f"attempt {attempt} is void: a kill came after the end of its batch")
+        say(f"attempt {attempt} is void: a kill came after the end of its batch")
     records.close()
     assert landed, f"no attempt of seed {seed} hit a running batch with every kill"
 
