@@ -33,6 +33,8 @@ class Failing(Exception):
     ) -> None:
         """Take the sentence for people, the cause, and the least wait in seconds."""
         super().__init__(detail)
+        self.answered: int | None = None
+        """The HTTP status that another service told this failure with."""
         self.failure = Failure(
             title=title or type(self).__name__,
             detail=detail,
@@ -42,11 +44,11 @@ class Failing(Exception):
         )
 
     def problem(self, status: int | None = None) -> Problem:
-        """Return the RFC 9457 form; the status follows from the advice unless given."""
+        """Return the RFC 9457 form; the status follows from the advice unless given or told."""
         f = self.failure
         return Problem(
             title=f.title,
-            status=status or self.status or STATUS[f.advice],
+            status=status or self.answered or self.status or STATUS[f.advice],
             detail=f.detail,
             cause=f.cause,
             advice=f.advice,

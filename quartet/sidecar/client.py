@@ -187,11 +187,13 @@ def refused(answer: httpx.Response, what: str) -> Failing:
             p = Problem.model_validate_json(answer.content)
         except ValidationError:
             return _away(what, answer)
-        return failing(
+        told = failing(
             Failure(
                 title=p.title, detail=p.detail, cause=p.cause, advice=p.advice, after_s=p.after_s
             )
         )
+        told.answered = p.status
+        return told
     if answer.status_code == HTTPStatus.FORBIDDEN:
         return Abandon(
             f"{what}: denied by access control. Only the app-ids of the matrix may call it.",

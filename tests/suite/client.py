@@ -71,6 +71,12 @@ class Client:
         """Close the connections."""
         self.http.close()
 
+    @property
+    def requester(self) -> str:
+        """Whom the client's key stands for, as the suite's trusted keys say."""
+        trusted = json.loads(self.data.client_keys.read_text())["keys"]
+        return next(str(one["requester"]) for one in trusted if one["kid"] == self.key.kid)
+
     def upload(self, content: bytes, name: str = "document.xml") -> Document:
         """Store a document; raises for any answer but a success."""
         answer = self.http.post("/documents", params={"name": name}, content=content)
