@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TypeVar
@@ -150,8 +151,11 @@ def local_address() -> str:
     return f"http://{HOST}:{App('console', FIXED_APPS['console']).app_port}"
 
 
-def connect(data: DataFolder, patience_s: float = 0.0, address: str | None = None) -> Console:
-    """Return a client for the suite of a data folder, with its bearer token.
+@contextmanager
+def connect(
+    data: DataFolder, patience_s: float = 0.0, address: str | None = None
+) -> Iterator[Console]:
+    """Give a client for the suite of a data folder, with its bearer token.
 
     Its address is QUARTET_CONSOLE, else the pinned port. Raises Told when no suite was ever
     started on the folder.
@@ -165,8 +169,8 @@ def connect(data: DataFolder, patience_s: float = 0.0, address: str | None = Non
         ) from error
     url = address or os.environ.get("QUARTET_CONSOLE") or local_address()
     headers = {"authorization": f"Bearer {token}"}
-    client = httpx.Client(base_url=url, headers=headers, timeout=CALL_S, trust_env=False)
-    return Console(client, patience_s)
+    with httpx.Client(base_url=url, headers=headers, timeout=CALL_S, trust_env=False) as client:
+        yield Console(client, patience_s)
 
 
 def _parsed(answer: httpx.Response, returns: type[Got]) -> Got:

@@ -40,7 +40,8 @@ def demo(
     folder, say = DataFolder(data_folder(data)), _while_heard(progress())
 
     def work() -> Demonstration:
-        return run(connect(folder, PATIENCE_S, local_address()), folder, say)
+        with connect(folder, PATIENCE_S, local_address()) as console:
+            return run(console, folder, say)
 
     with one_line_errors(), interruptible(say) as interruption:
         try:

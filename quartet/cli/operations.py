@@ -36,8 +36,8 @@ Letter = Annotated[str, typer.Argument(metavar="LETTER", help="The id of a dead 
 @payments_app.command("list")
 def list_payments(data: Data = None, *, as_json: AsJson = False) -> None:
     """List every payment and credit, oldest first."""
-    with one_line_errors():
-        found = _fields(connect(DataFolder.named(data)).operate("list_payments", {}))
+    with one_line_errors(), connect(DataFolder.named(data)) as console:
+        found = _fields(console.operate("list_payments", {}))
     if as_json:
         emit(found)
         return
@@ -49,8 +49,8 @@ def list_payments(data: Data = None, *, as_json: AsJson = False) -> None:
 def close(data: Data = None, *, as_json: AsJson = False) -> None:
     """Close the payment run: net off credits and write the payment file for the bank."""
     folder = DataFolder.named(data)
-    with one_line_errors():
-        closed = close_run(connect(folder))
+    with one_line_errors(), connect(folder) as console:
+        closed = close_run(console)
     if as_json:
         emit(closed)
     else:
@@ -83,8 +83,8 @@ def export(
     data: Data = None,
 ) -> None:
     """Write every audit record as a JSON line, in its sequence, with its digest."""
-    with one_line_errors():
-        console = connect(DataFolder.named(data))
+    with one_line_errors(), connect(DataFolder.named(data)) as console:
+        console = console
         if to is None:
             for record in audit_records(console):
                 emit(record, indent=None)
@@ -115,8 +115,8 @@ def audit_records(console: Console) -> Iterator[Json]:
 
 def cases(data: Data = None, *, as_json: AsJson = False) -> None:
     """List what a person has to look at: held effects, and effects that could not be undone."""
-    with one_line_errors():
-        found = _fields(connect(DataFolder.named(data)).operate("list_cases", {}))
+    with one_line_errors(), connect(DataFolder.named(data)) as console:
+        found = _fields(console.operate("list_cases", {}))
     if as_json:
         emit(found)
     else:
@@ -126,8 +126,8 @@ def cases(data: Data = None, *, as_json: AsJson = False) -> None:
 @dead_app.command("list")
 def list_dead(data: Data = None, *, as_json: AsJson = False) -> None:
     """List dead letters, newest first."""
-    with one_line_errors():
-        found = connect(DataFolder.named(data)).dead_letters(MOST_LETTERS)
+    with one_line_errors(), connect(DataFolder.named(data)) as console:
+        found = console.dead_letters(MOST_LETTERS)
     if as_json:
         emit(found)
         return
@@ -145,8 +145,8 @@ def list_dead(data: Data = None, *, as_json: AsJson = False) -> None:
 @dead_app.command("show")
 def show_dead(letter: Letter, data: Data = None, *, as_json: AsJson = False) -> None:
     """Show a dead letter with its reason and what came."""
-    with one_line_errors():
-        one = _letter(connect(DataFolder.named(data)), letter)
+    with one_line_errors(), connect(DataFolder.named(data)) as console:
+        one = _letter(console, letter)
     if as_json:
         emit(one)
         return
@@ -160,8 +160,8 @@ def show_dead(letter: Letter, data: Data = None, *, as_json: AsJson = False) -> 
 @dead_app.command("replay")
 def replay(letter: Letter, data: Data = None, *, as_json: AsJson = False) -> None:
     """Put a dead letter onto its topic again."""
-    with one_line_errors():
-        done = connect(DataFolder.named(data)).replay(letter)
+    with one_line_errors(), connect(DataFolder.named(data)) as console:
+        done = console.replay(letter)
     if as_json:
         emit(done)
     else:

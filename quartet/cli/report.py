@@ -13,11 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from quartet.cli.speech import Told, cell, plain, table
-from quartet.contracts.task import TERMINAL
-from quartet.contracts.view import SubtaskView, TaskView
+from quartet.contracts.task import SUBTASK_MOVES, TERMINAL
+from quartet.contracts.view import TaskView
 from quartet.packs.manifest import Column, Manifest
 from quartet.runtime.layout import repository
 
+ENDED = {state for state, moves in SUBTASK_MOVES.items() if not moves}
 WIDEST = 20
 GAP = 2
 BOLD, DIM = ("bold", "bold"), ("", "dim")
@@ -67,17 +68,20 @@ def _row(widths: Sequence[int], values: Sequence[str], style: str) -> Table:
 
 
 def listing(tasks: Sequence[TaskView]) -> Table:
-    """Return the table of `task list` and `watch`."""
-    made = table("task", "document", "batch", "state", "now", "seconds")
+    """Return the table of `task list`."""
+    made = table("task", "document", "batch", "state", "now")
     for task in tasks:
-        made.add_row(
-            task.id,
-            cell(name_of(task)),
-            cell(task.batch or ""),
-            cell(task.shown),
-            cell(now(task)),
-            f"{seconds(task):.1f}",
-        )
+        cells = (name_of(task), task.batch or "", task.shown, now(task))
+        made.add_row(task.id, *map(cell, cells))
+    return made
+
+
+def following(tasks: Sequence[TaskView]) -> Table:
+    """Return the table of `watch`."""
+    made = table("document", "state", "now", "seconds")
+    for task in tasks:
+        cells = (name_of(task), task.shown, now(task), f"{seconds(task):.1f}")
+        made.add_row(*map(cell, cells))
     return made
 
 
@@ -91,18 +95,19 @@ def now(task: TaskView) -> str:
     """Return how far a task is, or what it came to."""
     if task.shown in TERMINAL:
         return task.failure.title if task.failure else _last_outcome(task)
-    return ", ".join(f"{s.id} {_doing(s)}" for s in task.subtasks)
+    active = [s for s in task.subtasks if s.state not in ENDED]
+    if not active or task.shown == "compensating":
+        return ""
+    first = active[0]
+    tries = f", attempt {first.attempt}" if first.attempt > 1 else ""
+    done = len(task.subtasks) - len(active)
+    return f"{first.id} {first.state}{tries} ({done} of {len(task.subtasks)} done)"
 
 
 def seconds(task: TaskView) -> float:
     """Return how long a task took until its last change."""
     began, ended = (datetime.fromisoformat(at) for at in (task.created, task.changed))
     return (ended - began).total_seconds()
-
-
-def _doing(subtask: SubtaskView) -> str:
-    tries = f" (attempt {subtask.attempt})" if subtask.attempt > 1 else ""
-    return f"{subtask.state}{tries}"
 
 
 def _last_outcome(task: TaskView) -> str:

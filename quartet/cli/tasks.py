@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
-from quartet.cli.console import connect
+from quartet.cli.console import Console, connect
 from quartet.cli.detail import detail
-from quartet.cli.inbox import client_key, find
+from quartet.cli.inbox import Found, client_key, find
 from quartet.cli.report import listing, manifest_of, report
 from quartet.cli.sending import DEFAULT_GOAL, Manner, Sent, send
 from quartet.cli.speech import (
@@ -62,17 +62,12 @@ def submit(
     with one_line_errors():
         found = find(paths)
         key = None if anonymous else client_key(folder)
-        console = connect(folder, PATIENCE_S)
         manner = Manner(shape_of().pack, goal, batch, key, inline)
-        steps = send(console, found, manner)
-        screen = terminal(err=True)
-        off = not screen.is_terminal
-        sent = list(
-            track(steps, "submitting", len(found), console=screen, transient=True, disable=off)
-        )
+    tasks: list[TaskView] = []
+    with one_line_errors(), connect(folder, PATIENCE_S) as console:
+        sent = _sent(console, found, manner)
         if not as_json:
             _show_sent(sent, batch, data)
-        tasks: list[TaskView] = []
         if wait:
             names = {s.task: s.document for s in sent}
             wanted = Wanted(tuple(names), batch, names)
@@ -92,11 +87,10 @@ def watch(
     as_json: AsJson = False,
 ) -> None:
     """Follow tasks until each has ended or waits for a person (--json: a line at each change)."""
-    with one_line_errors():
-        if not tasks and batch is None:
+    wanted = Wanted(tuple(dict.fromkeys(tasks or ())), batch)
+    with one_line_errors(), connect(DataFolder.named(data), PATIENCE_S) as console:
+        if not wanted.ids and batch is None:
             raise Told("Nothing to watch: name tasks, or a batch with --batch.")
-        console = connect(DataFolder.named(data), PATIENCE_S)
-        wanted = Wanted(tuple(dict.fromkeys(tasks or ())), batch)
         seen = follow(until_rest(console, wanted), "json" if as_json else "stdout")
     if not as_json:
         _show_end(seen)
@@ -114,8 +108,8 @@ def list_tasks(
     as_json: AsJson = False,
 ) -> None:
     """List tasks, newest first."""
-    with one_line_errors():
-        found = connect(DataFolder.named(data)).tasks(batch, state, most)
+    with one_line_errors(), connect(DataFolder.named(data)) as console:
+        found = console.tasks(batch, state, most)
     if as_json:
         emit({"tasks": [t.model_dump(mode="json") for t in found]})
     elif found:
@@ -127,8 +121,8 @@ def list_tasks(
 @task_app.command("show")
 def show(task: TaskName, data: Data = None, *, as_json: AsJson = False) -> None:
     """Show a task: its subtasks with findings, verdicts and outcomes, and its history."""
-    with one_line_errors():
-        found = connect(DataFolder.named(data)).task(task)
+    with one_line_errors(), connect(DataFolder.named(data)) as console:
+        found = console.task(task)
     if as_json:
         emit(found)
     else:
@@ -144,12 +138,19 @@ def cancel(
     as_json: AsJson = False,
 ) -> None:
     """Cancel a task; effects that were applied are undone where that is possible."""
-    with one_line_errors():
-        done = connect(DataFolder.named(data)).cancel(task, why)
+    with one_line_errors(), connect(DataFolder.named(data)) as console:
+        done = console.cancel(task, why)
     if as_json:
         emit(done)
     else:
         say(done.says)
+
+
+def _sent(console: Console, found: Sequence[Found], manner: Manner) -> list[Sent]:
+    screen = terminal(err=True)
+    off = not screen.is_terminal
+    steps = send(console, found, manner)
+    return list(track(steps, "submitting", len(found), console=screen, transient=True, disable=off))
 
 
 def _show_sent(sent: Sequence[Sent], batch: str | None, data: Path | None) -> None:

@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from quartet.cli.report import listing, name_of, now
+from quartet.cli.report import following, name_of, now
 from quartet.cli.speech import emit, note, plain, say, terminal
 from quartet.cli.waiting import rests
 from quartet.contracts.task import TERMINAL
@@ -62,7 +62,7 @@ def _live(looks: Iterable[list[TaskView]], total: int, *, err: bool) -> list[Tas
             room = max(screen.height - 4, 1)
             shown = sorted(tasks, key=rests)[:room] if len(tasks) > room else tasks
             line = f"{time.monotonic() - began:6.1f} s  {summary(tasks, total)}"
-            live.update(Group(Text(line), listing(shown)), refresh=True)
+            live.update(Group(Text(line), following(shown)), refresh=True)
     return tasks
 
 
