@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from quartet.contracts.task import TERMINAL
 from quartet.contracts.work import ReviewOrder
-from quartet.durable.client import Workflows
+from quartet.durable.ports import Engine
 from quartet.resilience.failures import Failing
 from quartet.service.log import get_logger
 from quartet.sidecar.ports import Publisher
@@ -40,7 +40,7 @@ class Sweep:
     """One pass a second while it holds the lease."""
 
     store: TaskStore
-    workflows: Workflows
+    workflows: Engine
     publisher: Publisher
     finish: Callable[[Finish], object]
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
