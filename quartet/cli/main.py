@@ -3,6 +3,7 @@
 import typer
 
 from quartet.cli.demo import demo
+from quartet.cli.eventing import write_event
 from quartet.cli.operations import audit_app, cases, dead_app, payments_app
 from quartet.cli.runtime import generate, runtime_app, suite_app
 from quartet.cli.tasks import submit, task_app, watch
@@ -15,6 +16,7 @@ app = typer.Typer(
 app.command("demo")(demo)
 app.command("submit")(submit)
 app.command("watch")(watch)
+app.command("event")(write_event)
 app.add_typer(task_app, name="task")
 app.add_typer(payments_app, name="payments")
 app.add_typer(audit_app, name="audit")

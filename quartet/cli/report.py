@@ -96,8 +96,10 @@ def now(task: TaskView) -> str:
     if task.shown in TERMINAL:
         return task.failure.title if task.failure else _last_outcome(task)
     active = [s for s in task.subtasks if s.state not in ENDED]
-    if not active or task.shown == "compensating":
+    if not task.subtasks or task.shown == "compensating":
         return ""
+    if not active:
+        return "every subtask is done"
     first = active[0]
     tries = f", attempt {first.attempt}" if first.attempt > 1 else ""
     done = len(task.subtasks) - len(active)

@@ -76,7 +76,7 @@ def submit(
         answer: Fields = {"batch": batch, "submitted": [asdict(s) for s in sent]}
         emit(answer | {"tasks": [t.model_dump(mode="json") for t in tasks]} if wait else answer)
     elif wait:
-        _show_end(tasks)
+        _show_end(tasks, data)
 
 
 def watch(
@@ -93,7 +93,7 @@ def watch(
             raise Told("Nothing to watch: name tasks, or a batch with --batch.")
         seen = follow(until_rest(console, wanted), "json" if as_json else "stdout")
     if not as_json:
-        _show_end(seen)
+        _show_end(seen, data)
 
 
 @task_app.command("list")
@@ -163,11 +163,14 @@ def _show_sent(sent: Sequence[Sent], batch: str | None, data: Path | None) -> No
         same = "in the same batch" if batch else "without a batch"
         note(f"The same document {same} is the same task; another --batch makes a new one.")
     what = f"--batch {batch}" if batch else " ".join(s.task for s in sent[:3])
-    own = f" --data {data}" if data else ""
-    note(f"Go on with: {command()} watch {what}{own}")
+    note(f"Go on with: {command()} watch {what}{_own(data)}")
 
 
-def _show_end(tasks: Sequence[TaskView]) -> None:
+def _own(data: Path | None) -> str:
+    return f" --data {data}" if data else ""
+
+
+def _show_end(tasks: Sequence[TaskView], data: Path | None) -> None:
     screen = terminal()
     for pack in sorted({t.pack for t in tasks}):
         columns = manifest_of(pack).report
@@ -175,4 +178,4 @@ def _show_end(tasks: Sequence[TaskView]) -> None:
         screen.print(report(columns, mine) if columns else listing(mine))
     screen.print(summary(list(tasks)))
     if waiting := [t for t in tasks if t.shown == "waiting"]:
-        screen.print(f"Waiting for a person: {command()} task show {waiting[0].id}")
+        say(f"Waiting for a person: {command()} task show {waiting[0].id}{_own(data)}")

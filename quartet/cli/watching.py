@@ -83,7 +83,7 @@ def _lines(write: Callable[[str], None], total: int) -> Callable[[list[TaskView]
         few = max(total, len(tasks)) <= FEW
         for task in tasks:
             if few or rests(task):
-                doing = f" ({plain(now(task))})" if now(task) else ""
+                doing = f", {plain(now(task))}" if now(task) else ""
                 tell(task.id, f"{plain(name_of(task))}: {task.shown}{doing}")
         if not few:
             tell("", summary(tasks, total))
