@@ -8,14 +8,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import select
+from sqlalchemy import event, select
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from quartet.contracts.effect import Commit, EffectStatus, Outcome, Registered, Undone
 from quartet.contracts.plan import Plan, Slot, Subtask
 from quartet.contracts.task import Document, Limits, SubtaskState, Task
 from quartet.contracts.work import Decision, Proposal, ReviewOrder, Verdict, WorkOrder, WorkResult
 from quartet.packs.load import load
-from quartet.resilience.failures import Abandon
+from quartet.resilience.failures import Failing
 from quartet.service.database import connect, migrate
 from quartet.testing.ports import EngineDouble, Outbox, Peers
 from quartet.trust.digest import proposal_digest
@@ -157,7 +159,7 @@ class Desk:
         sent = ResultIn(start=START, order=asked, by="specialist-finance", result=result)
         return self.steps.record_result(sent)
 
-    def close(self, subtask: Subtask, attempt: int = 1, failure: Abandon | None = None) -> Closed:
+    def close(self, subtask: Subtask, attempt: int = 1, failure: Failing | None = None) -> Closed:
         """Close an attempt."""
         told = failure.failure if failure else None
         closing = Closing(start=START, subtask=subtask.id, attempt=attempt, failure=told)
@@ -217,4 +219,12 @@ def desk(folder: Path) -> Desk:
     """Return a coordinator on an empty database."""
     path = folder / "tasks.db"
     path.write_bytes(_empty())
-    return Desk(TaskStore(connect(f"sqlite:///{path}")))
+    engine = connect(f"sqlite:///{path}")
+    event.listen(engine, "connect", _wait_for_no_disk)
+    return Desk(TaskStore(engine))
+
+
+def _wait_for_no_disk(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous=OFF")
+    cursor.close()
