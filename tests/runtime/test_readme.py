@@ -12,7 +12,7 @@ pytestmark = pytest.mark.runtime
 ROOT = Path(__file__).resolve().parents[2]
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 TIDY = """
-trap '.venv/bin/quartet suite down >/dev/null 2>&1; kill %1 2>/dev/null; wait' EXIT
+trap 'kill %1 2>/dev/null; .venv/bin/quartet suite down >/dev/null 2>&1' EXIT
 set -euo pipefail
 """
 
