@@ -61,11 +61,17 @@ def sentry(data: layout.DataFolder) -> list[str]:
 
 
 def _placement(data: layout.DataFolder) -> list[str]:
+    """Return placement's command line; its time-out has to be longer than sidecars drain calls.
+
+    A sidecar drains calls for 2 s and more when an app-id goes. Placement closes the stream of one
+    that takes longer than the time-out; daprd 1.18.2 then never unlocks the actor types that
+    changed, and each call to them hangs for good.
+    """
     return [
         str(data.binaries / "placement"),
         *("--id", "dapr-placement-0"),
         *("--initial-cluster", f"dapr-placement-0={layout.HOST}:{layout.PLACEMENT_RAFT_PORT}"),
-        *("--disseminate-timeout", "2s"),
+        *("--disseminate-timeout", "10s"),
         *_listening(
             layout.PLACEMENT_PORT, layout.PLACEMENT_HEALTH_PORT, layout.PLACEMENT_METRICS_PORT
         ),
