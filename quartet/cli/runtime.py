@@ -2,16 +2,14 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
+from quartet.cli.speech import AsJson, Data, one_line_errors
 from quartet.runtime import control, suite
 from quartet.runtime.build import ensure_binaries
-from quartet.runtime.errors import SetupError
 from quartet.runtime.layout import DataFolder, repository
 from quartet.runtime.manifests import out_of_date, write
 from quartet.runtime.redis import find_server
@@ -19,21 +17,6 @@ from quartet.runtime.shape import shape_of
 
 runtime_app = typer.Typer(help="The local control plane: Dapr, Redis.", no_args_is_help=True)
 suite_app = typer.Typer(help="The services, run by `dapr run -f .`.", no_args_is_help=True)
-
-Data = Annotated[
-    Path | None, typer.Option(help="Data folder (default: QUARTET_DATA, else .quartet/data).")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-@contextmanager
-def one_line_errors() -> Iterator[None]:
-    """Turn a setup problem into one line on stderr and exit status 1."""
-    try:
-        yield
-    except SetupError as problem:
-        typer.echo(str(problem), err=True)
-        raise typer.Exit(1) from problem
 
 
 def progress() -> Callable[[str], None]:
@@ -72,7 +55,7 @@ def down(data: Data = None) -> None:
 
 
 @runtime_app.command("status")
-def status(data: Data = None, *, as_json: Json = False) -> None:
+def status(data: Data = None, *, as_json: AsJson = False) -> None:
     """Say what runs; exits 1 when the control plane is not up."""
     found = control.status(DataFolder.named(data))
     if as_json:

@@ -1,6 +1,6 @@
 """The facts that travel on topics: topic names, event types, and the data each carries."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from quartet.contracts.base import Contract, Line, Name, TaskId
 from quartet.contracts.failure import Failure
@@ -17,17 +17,7 @@ Topic = Literal[
     "task-failed",
     "task-cancelled",
 ]
-TOPICS: tuple[Topic, ...] = (
-    "task-submitted",
-    "task-planned",
-    "subtask-completed",
-    "subtask-reviewed",
-    "approval-requested",
-    "approval-decided",
-    "task-completed",
-    "task-failed",
-    "task-cancelled",
-)
+TOPICS: tuple[Topic, ...] = get_args(Topic)
 
 
 def type_of(topic: Topic) -> str:
