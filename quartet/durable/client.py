@@ -1,5 +1,6 @@
 """Starting, waking and looking up workflows from outside one; what they do is elsewhere."""
 
+import time
 from typing import Literal
 
 import grpc
@@ -8,7 +9,9 @@ from dapr.ext.workflow import DaprWorkflowClient
 from quartet.contracts.base import Contract, Json
 from quartet.resilience.failures import RetryLater
 
-Status = Literal["absent", "live", "ended"]
+Status = Literal["absent", "live", "ended", "broken"]
+LOOKS, PAUSE_S = 5, 0.2
+"""A running instance may be read between two of its writes; what stays incomplete is broken."""
 
 
 class Workflows:
@@ -50,17 +53,26 @@ class Workflows:
                 raise _away(error) from error
 
     def status(self, instance: str) -> Status:
-        """Return whether the instance is unknown to Dapr, live, or has ended."""
-        try:
-            state = self._client.get_workflow_state(instance, fetch_payloads=False)
-        except grpc.RpcError as error:
-            if _absent(error):
+        """Return whether the instance is unknown to Dapr, live, has ended, or lost its history.
+
+        A broken one has parts of its state only, after its store was emptied or put back; it can
+        neither go on nor be started again under its id.
+        """
+        for look in range(LOOKS):
+            time.sleep(PAUSE_S if look else 0)
+            try:
+                state = self._client.get_workflow_state(instance, fetch_payloads=False)
+            except grpc.RpcError as error:
+                if _absent(error):
+                    return "absent"
+                if _incomplete(error):
+                    continue
+                raise _away(error) from error
+            if state is None:
                 return "absent"
-            raise _away(error) from error
-        if state is None:
-            return "absent"
-        live = ("RUNNING", "PENDING", "SUSPENDED", "STALLED")
-        return "live" if state.runtime_status.name in live else "ended"
+            live = ("RUNNING", "PENDING", "SUSPENDED", "STALLED")
+            return "live" if state.runtime_status.name in live else "ended"
+        return "broken"
 
 
 def _absent(error: grpc.RpcError) -> bool:
@@ -68,10 +80,15 @@ def _absent(error: grpc.RpcError) -> bool:
     return "no such instance" in says or "not found" in says or "no state" in says
 
 
+def _incomplete(error: grpc.RpcError) -> bool:
+    return "missing from state store" in str(error).lower()
+
+
 def _away(error: grpc.RpcError) -> RetryLater:
     code = getattr(error, "code", lambda: None)()
+    says = str(getattr(error, "details", lambda: "")())[:300]
     return RetryLater(
-        f"The workflow engine gave no answer ({code}). It may be restarting; try again.",
+        f"The workflow engine gave no answer ({code}: {says}). It may be restarting; try again.",
         cause="network",
         title="WorkflowEngineAway",
     )

@@ -15,6 +15,7 @@ from quartet.contracts.base import Fields
 from quartet.contracts.view import TaskView
 from tests.suite.client import Client
 from tests.suite.here import eventually
+from tests.suite.invariants import Records
 from tests.suite.invoices import outcome
 
 ALWAYS = (
@@ -90,6 +91,15 @@ def insist(client: Client, event: Fields) -> str:
 
     eventually(submitted, DOOR_WITHIN_S)
     return accepted[0]
+
+
+def check_payment_file(client: Client, records: Records, batch: Batch) -> None:
+    """Close the payment run; each payment of the batch is in the files once."""
+    client.operate("close_payment_run")
+    client.operate("close_payment_run")
+    paid = records.paid()
+    wanted = batch.to_be_paid()
+    assert {entry: paid[entry] for entry in wanted} == dict.fromkeys(wanted, 1)
 
 
 def _own_vendors(catalogue: Catalogue, name: str) -> Catalogue:

@@ -13,7 +13,14 @@ from secrets import randbelow
 
 import pytest
 
-from tests.suite.batches import Batch, batch_of, insist, load_books, prepared
+from tests.suite.batches import (
+    Batch,
+    batch_of,
+    check_payment_file,
+    insist,
+    load_books,
+    prepared,
+)
 from tests.suite.client import Client
 from tests.suite.here import eventually
 from tests.suite.invariants import Records
@@ -115,12 +122,3 @@ def test_whatever_is_killed_each_task_ends_once_and_each_payment_is_made_once(
         say(f"attempt {attempt} is void: a kill came after the end of its batch")
     records.close()
     assert landed, f"no attempt of seed {seed} hit a running batch with every kill"
-
-
-def check_payment_file(client: Client, records: Records, batch: Batch) -> None:
-    """Close the payment run; each payment of the batch is in the files once."""
-    client.operate("close_payment_run")
-    client.operate("close_payment_run")
-    paid = records.paid()
-    wanted = batch.to_be_paid()
-    assert {entry: paid[entry] for entry in wanted} == dict.fromkeys(wanted, 1)
