@@ -19,7 +19,6 @@ from quartet.trust.digest import task_id
 from quartet.trust.signing import NotGenuine, requester
 from services.coordinator.messages import RUN_TASK, Start, instance_of
 from services.coordinator.store import TaskStore
-from services.coordinator.tables import TaskRow
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,6 @@ class Intake:
         run = secrets.token_hex(8)
         start = self.store.accept(task, str(event["source"]), str(event["id"]), run)
         if start is None:
-            self._refuse_other(task)
             return None
         try:
             self.schedule(RUN_TASK.name, instance_of(start), start)
@@ -59,19 +57,6 @@ class Intake:
             # Accepted and stored: the sweep schedules what was never claimed.
             return task.id
         return task.id
-
-    def _refuse_other(self, task: Task) -> None:
-        """Refuse an event under the source and id of an accepted one, but not the same."""
-        with self.store.transaction() as session:
-            kept = Task.model_validate(session.get_one(TaskRow, task.id).task)
-        if kept != task:
-            raise Abandon(
-                f"An event with this source and id was accepted before as task {task.id}, with "
-                "other content or another requester; that task stays as it is. Give each task an "
-                "id of its own.",
-                cause="data",
-                title="EventIdReused",
-            )
 
     def _requester(self, event: Mapping[str, Json]) -> str:
         signature = event.get("signature")
