@@ -207,7 +207,8 @@ def refused(answer: httpx.Response, what: str) -> Failing:
 
 def _away(what: str, answer: httpx.Response) -> Failing:
     says = answer.text[:300]
-    if answer.status_code in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):
+    unsendable = "invalid method" in says  # a path that the sidecar sends nowhere, ever
+    if unsendable or answer.status_code in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):
         return Abandon(f"{what}: {answer.status_code} {says}", cause="tool", title="CallRefused")
     return RetryLater(
         f"{what}: {answer.status_code} {says}. It may be restarting; try again.",
