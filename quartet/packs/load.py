@@ -7,7 +7,6 @@ from importlib import import_module
 from pathlib import Path
 
 import yaml
-from pydantic import ValidationError
 
 from quartet.packs.manifest import Manifest, Skill
 from quartet.packs.tool import Kind, Tool
@@ -52,26 +51,37 @@ class Pack:
 def load(name: str) -> Pack:
     """Return the pack of this name; raises Abandon naming every fault of a bad or missing one."""
     folder = Path(__file__).resolve().parents[2] / "packs" / name
-    try:
-        text = (folder / "pack.yaml").read_text(encoding="utf-8")
-        manifest = Manifest.model_validate(yaml.safe_load(text))
-    except FileNotFoundError as error:
-        have = ", ".join(sorted(p.parent.name for p in folder.parent.glob("*/pack.yaml")))
-        raise Abandon(
-            f"There is no pack {name!r}; there is {have}. Name one of these.",
-            cause="data",
-            title="UnknownPack",
-        ) from error
-    except ValidationError as error:
-        raise Abandon(f"{folder / 'pack.yaml'}: {error}", cause="data", title="BadPack") from error
+    manifest = read_manifest(folder)
     module = import_module(f"packs.{name}.tools")
     tools = {
         t.name: t for o in vars(module).values() if (t := getattr(o, "__quartet_tool__", None))
     }
     pack = Pack(manifest, tools, folder)
-    if faults := list(_faults(pack)):
-        raise Abandon(f"Pack {name}: {'; '.join(faults)}.", cause="data", title="BadPack")
+    check(pack)
     return pack
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return the pack.yaml of a folder; raises Abandon for a missing or malformed one."""
+    path = folder / "pack.yaml"
+    try:
+        return Manifest.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        have = ", ".join(sorted(p.parent.name for p in folder.parent.glob("*/pack.yaml")))
+        raise Abandon(
+            f"There is no pack {folder.name!r}; there is {have}. Name one of these.",
+            cause="data",
+            title="UnknownPack",
+        ) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise Abandon(f"{path}: {error}", cause="data", title="BadPack") from error
+
+
+def check(pack: Pack) -> None:
+    """Raise Abandon naming everything in which manifest, tools and files do not agree."""
+    if faults := list(_faults(pack)):
+        says = f"Pack {pack.manifest.name}: {'; '.join(faults)}."
+        raise Abandon(says, cause="data", title="BadPack")
 
 
 def _faults(pack: Pack) -> Iterator[str]:

@@ -4,11 +4,13 @@ import hmac
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 from fnmatch import fnmatchcase
+from http import HTTPStatus
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quartet.contracts.failure import Problem
@@ -37,7 +39,11 @@ def build_app(
             yield
 
     app = FastAPI(
-        title=f"quartet {settings.app_id}", lifespan=lifespan, docs_url=None, redoc_url=None
+        title=f"quartet {settings.app_id}",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
     )
     verbs = verbs_of(settings.app_id, manifest)
 
@@ -58,6 +64,25 @@ def build_app(
                 detail=says,
                 cause="data",
                 advice="retry-changed",
+            )
+        )
+
+    @app.exception_handler(HTTPException)
+    async def on_http(_: Request, error: HTTPException) -> Response:
+        says = f"{error.detail}. Look at the method and the path."
+        title = HTTPStatus(error.status_code).phrase.title().replace(" ", "")
+        return problem(
+            Problem(
+                title=title, status=error.status_code, detail=says, cause="data", advice="abandon"
+            )
+        )
+
+    @app.exception_handler(Exception)
+    async def on_fault(_: Request, __: Exception) -> Response:
+        says = f"{settings.app_id} has a fault; its log says which. Try again later."
+        return problem(
+            Problem(
+                title="InternalFault", status=500, detail=says, cause="tool", advice="retry-later"
             )
         )
 
@@ -107,7 +132,7 @@ def allowed(verbs: tuple[Verb, ...], method: str, path: str) -> bool:
     return any(
         v.method == method
         and path.count("/") == v.path.count("/") + 3
-        and fnmatchcase(path, f"/callers/{caller}/{v.path}")
+        and fnmatchcase(path, f"/callers/{caller}/{v.path.replace('*', '?*')}")
         for v in verbs
         for caller in v.callers
     )
