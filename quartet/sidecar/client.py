@@ -175,8 +175,14 @@ class SidecarState:
 
     def put_first(self, key: str, value: Json) -> Json:
         """Write the value unless there is one; return the one that is there now."""
-        if self._sidecar.write_state(self._store, key, value, first=True):
-            return value
+        try:
+            if self._sidecar.write_state(self._store, key, value, first=True):
+                return value
+        except Failing:
+            # Redis tells a lost race as a plain failure: what counts is whether there is a value.
+            if (found := self.get(key)) is None:
+                raise
+            return found
         return self.get(key)
 
 
