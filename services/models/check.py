@@ -6,6 +6,7 @@ one RetryChanged, a refused one Abandon; the cause is always the model.
 
 import json
 import math
+from functools import lru_cache
 from typing import NoReturn
 
 from jsonschema import Draft202012Validator
@@ -88,8 +89,7 @@ def schema_faults(answer: Json, schema: Fields) -> list[str]:
     Raises Abandon (cause data) for a schema that is none.
     """
     try:
-        Draft202012Validator.check_schema(schema)
-        validator = Draft202012Validator(schema, registry=Registry())
+        validator = _validator(json.dumps(schema))
         return [
             f"{'/'.join(map(str, e.absolute_path)) or 'answer'}: {e.message[:200]}"
             for e, _ in zip(validator.iter_errors(answer), range(_MOST_FAULTS), strict=False)
@@ -100,6 +100,17 @@ def schema_faults(answer: Json, schema: Fields) -> list[str]:
             cause="data",
             title="BadSchema",
         ) from error
+
+
+@lru_cache(maxsize=64)
+def _validator(schema: str) -> Draft202012Validator:
+    """Return the validator of a schema; to check the schema costs far more than to check an answer.
+
+    Raises SchemaError, each time, for one that is none.
+    """
+    loaded: Fields = json.loads(schema)
+    Draft202012Validator.check_schema(loaded)
+    return Draft202012Validator(loaded, registry=Registry())
 
 
 def _wrong(title: str, says: str) -> RetryNow:
