@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from statistics import median
 
-from pydantic import Field, computed_field
+from pydantic import Field
 
 from quartet.contracts.base import Contract
 
@@ -50,18 +50,8 @@ class Steps(Contract):
     """Instances that no workflow of the task started: reviews, begun by an event."""
     timers: int = 0
     events: int = 0
-
-    @computed_field  # type: ignore[prop-decorator]
-    @property
-    def total(self) -> int:
-        """Every one of them."""
-        return (
-            self.activities
-            + self.child_workflows
-            + self.workflows_by_event
-            + self.timers
-            + self.events
-        )
+    total: int
+    """Every one of them."""
 
 
 class Size(Contract):

@@ -64,7 +64,7 @@ class Footprint:
                         counted[kind_of(event)] += 1
         del counted[""]
         by_event = len(instances) - 1 - counted["child_workflows"]
-        return Steps(**counted, workflows_by_event=by_event)
+        return Steps(**counted, workflows_by_event=by_event, total=counted.total() + by_event)
 
     def _values(self, key: str) -> int:
         return int(self._redis.hstrlen(key, "data"))

@@ -21,7 +21,7 @@ from joserfc.jwk import OKPKey
 from bench.bare import CHAIN
 from bench.starting import PACK, Started
 from bench.streams import newest, news, seconds
-from packs.payables.sampling import shuffled
+from packs.payables.sampling import ample_receipts, shuffled
 from quartet.contracts.base import Fields
 from quartet.contracts.event import Topic, type_of
 from quartet.contracts.task import Document
@@ -67,7 +67,9 @@ class Invoices:
 
     def __init__(self) -> None:
         """Take the clean sample; numbers are this run's own."""
-        self._sample = next(s for s in shuffled(0).samples if s.case == "clean-ubl")
+        catalogue = shuffled(0)
+        self._sample = next(s for s in catalogue.samples if s.case == "clean-ubl")
+        self.books = ample_receipts(catalogue.books, self._sample.vendor or "")
         self._mark, self._numbers = secrets.token_hex(3).upper(), count(1)
 
     def next(self) -> bytes:
@@ -98,6 +100,7 @@ class Tasks:
             timeout=30,
             trust_env=False,
         )
+        self._http.post("/operations/load_books", json=self.invoices.books).raise_for_status()
 
     def prepare(self, times: int) -> Callable[[], list[Run]]:
         """Upload so many new invoices; return what submits them at once and awaits the ends."""

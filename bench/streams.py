@@ -1,5 +1,7 @@
 """Reading the broker's streams as its operator; who writes them is no matter."""
 
+from typing import Any
+
 from pydantic import TypeAdapter
 from redis import Redis
 
@@ -22,7 +24,7 @@ def newest(redis: Redis, stream: str) -> str:
 
 def news(redis: Redis, after: dict[str, str], wait_ms: int) -> list[tuple[str, Entries]]:
     """Return what came onto streams after these entries; wait for something when there is none."""
-    streams: dict[bytes | str | memoryview, int | bytes | str | memoryview] = {**after}
+    streams: dict[Any, Any] = dict(after)
     return _READ.validate_python(redis.xread(streams, block=wait_ms) or [])
 
 
