@@ -1,6 +1,7 @@
 """Why subtasks and tasks end badly, in words for people; when they do is decided elsewhere."""
 
 from quartet.contracts.failure import Failure
+from quartet.contracts.plan import Plan
 from quartet.contracts.task import Task
 from quartet.contracts.work import WorkResult
 from services.coordinator.rows import ENDED
@@ -52,7 +53,7 @@ def stopped(row: TaskRow, rows: list[SubtaskRow], why: str) -> Failure:
     waiting = [
         f"{WAITS_FOR.get(s.state, s.app_id)} for subtask {s.id!r} ({s.state})"
         for s in rows
-        if s.state not in ENDED
+        if s.id in _begun(row, rows)
     ]
     awaited = ", ".join(waiting) or "planner for the plan"
     return Failure(
@@ -62,3 +63,9 @@ def stopped(row: TaskRow, rows: list[SubtaskRow], why: str) -> Failure:
         cause="network",
         advice="retry-later",
     )
+
+
+def _begun(row: TaskRow, rows: list[SubtaskRow]) -> set[str]:
+    """Return the subtasks that wait for somebody, not for each other."""
+    ended = {s.id for s in rows if s.state in ENDED}
+    return {s.id for s in Plan.model_validate(row.plan).ready(ended, ended)} if row.plan else set()

@@ -364,13 +364,22 @@ def test_a_stopped_task_ends_as_its_reason_says(
     ],
 )
 def test_a_late_task_names_whom_it_waited_for(at: Desk, state: str, who: str) -> None:
-    at.running()
+    at.running().judged(READ, READ_RESULT)
     with at.store.transaction() as session:
         session.get_one(SubtaskRow, (TASK_ID, "settle")).state = state  # type: ignore[assignment]
 
     at.finish(stopped="deadline")
 
     assert who in str(at.row().failure)
+
+
+def test_a_late_task_names_nobody_whose_turn_had_not_come(at: Desk) -> None:
+    at.running()
+
+    at.finish(stopped="deadline")
+
+    assert "specialist-documents for subtask 'read'" in str(at.row().failure)
+    assert "settle" not in str(at.row().failure)
 
 
 def test_a_task_stopped_before_its_plan_ends(at: Desk) -> None:
