@@ -49,7 +49,8 @@ def check_invoice(arguments: AboutInvoice, books: Books) -> Checked:
 def match_invoice(arguments: AboutInvoice, books: Books) -> Match:
     """Match an invoice to vendor master, order and receipt, and look for an earlier payment.
 
-    Each check is a yes or no; `reasons` says in words what does not hold. The amount, number and
-    account of the result are what schedule_payment and schedule_credit act on, by reference.
+    What other invoices have billed of the order is taken off what was received. Each check is a
+    yes or no; `reasons` says in words what does not hold. The amount, number and account of the
+    result are what schedule_payment and schedule_credit act on, by reference.
     """
     return match(arguments.invoice, books.session)

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from packs.payables.billing import Billed, Claim, beyond, billed_of, find_order
 from packs.payables.ledger import PaymentRow, RunItemRow, RunRow, TransferRow
 from packs.payables.payment_run import file_of
 
@@ -19,7 +20,12 @@ def problems(session: Session, files: Path, applied: Collection[str]) -> tuple[s
 
     ``applied`` are the keys of the applied effects that schedule a payment or a credit.
     """
-    return (*_effects(session, applied), *_counted(session), *_runs(session, files))
+    return (
+        *_effects(session, applied),
+        *_counted(session),
+        *_received(session),
+        *_runs(session, files),
+    )
 
 
 def _effects(session: Session, applied: Collection[str]) -> Iterator[str]:
@@ -45,6 +51,24 @@ def _counted(session: Session) -> Iterator[str]:
             yield f"payment {row.effect} is in {len(amounts)} runs"
         if row.status == "cancelled" and amounts:
             yield f"{row.effect} is cancelled and in a run"
+
+
+def _received(session: Session) -> Iterator[str]:
+    """Hold what live payments bill of each order together against what was received of it.
+
+    An order of which less was received later on, a corrected receipt, is told here too.
+    """
+    live = select(PaymentRow.order).where(
+        PaymentRow.kind == "payment", PaymentRow.status != "cancelled"
+    )
+    for number in session.scalars(live.distinct().order_by(PaymentRow.order)):
+        ordered = find_order(session, number)
+        if ordered is None:
+            yield f"payments bill order {number}, which is not there"
+            continue
+        billed = billed_of(session, ordered.order.number)
+        together = Claim("", "", billed.quantities, billed.net)
+        yield from (f"{number}: {over}" for over in beyond(ordered, together, Billed()))
 
 
 def _runs(session: Session, files: Path) -> Iterator[str]:

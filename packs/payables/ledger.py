@@ -103,6 +103,8 @@ class PaymentRow(Base):
     number: Mapped[str] = mapped_column(String(100))
     normal_number: Mapped[str] = mapped_column(Text)
     order: Mapped[str | None] = mapped_column(String(100))
+    net: Mapped[Decimal] = mapped_column(Exact)
+    """Of a payment: what it bills of its order, without VAT."""
     amount: Mapped[Decimal] = mapped_column(Cents)
     used: Mapped[Decimal] = mapped_column(Cents)
     """Of a credit: how much of it closed runs have netted off."""
@@ -122,7 +124,17 @@ class PaymentRow(Base):
             sqlite_where=text(NOT_CANCELLED),
             postgresql_where=text(NOT_CANCELLED),
         ),
+        Index("payments_of_an_order", "order"),
     )
+
+
+class BilledRow(Base):
+    """How much of a line of its order a payment bills; it counts until the payment is cancelled."""
+
+    __tablename__ = "billed"
+    effect: Mapped[str] = mapped_column(ForeignKey("payments.effect"), primary_key=True)
+    line: Mapped[str] = mapped_column(String(100), primary_key=True)
+    quantity: Mapped[Decimal] = mapped_column(Exact)
 
 
 class TransferRow(Base):

@@ -1,23 +1,36 @@
-"""Matching an invoice to vendor, order, receipt and what was paid already; it decides nothing."""
+"""Matching an invoice to vendor, order, receipt and what was paid already; it decides nothing.
 
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+How invoices on one order count together is in billing.
+"""
+
+from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from packs.payables.billing import (
+    LIMIT,
+    Billed,
+    Claim,
+    Ordered,
+    beyond,
+    billed_of,
+    by_order_line,
+    claim_of,
+    find_order,
+)
 from packs.payables.en16931 import arithmetic
 from packs.payables.invoice import Currency, Iban, Identifier, Invoice, Money, Part
-from packs.payables.ledger import Kind, OrderLineRow, OrderRow, PaymentRow, ReceiptRow, VendorRow
-from packs.payables.normal import clean_text, normal_name, normal_number
+from packs.payables.ledger import Kind, PaymentRow, VendorRow
+from packs.payables.normal import normal_name, normal_number
 
-ZERO = Decimal(0)
-PRICE_TOLERANCE = Decimal("0.02")
-"""How far above the ordered price a price may be, as a share; below is never a problem."""
+Quantity = Annotated[
+    Decimal, PlainSerializer(lambda q: f"{q:f}", return_type=str, when_used="json")
+]
 
 
 class Match(Part):
@@ -33,6 +46,8 @@ class Match(Part):
     currency: Currency
     due_date: date | None
     order_number: str | None
+    net: Money = Field(description="What it bills of its order, without VAT.")
+    quantities: Mapping[str, Quantity] = Field(description="What it bills of each order line.")
     vendor_known: bool
     vendor_active: bool
     bank_details_match: bool
@@ -49,23 +64,15 @@ class Match(Part):
     )
 
 
-@dataclass(frozen=True)
-class Ordered:
-    """An order as matched: its lines and what of each was received."""
-
-    order: OrderRow
-    lines: dict[str, OrderLineRow]
-    received: dict[str, Decimal]
-
-
 def match(invoice: Invoice, session: Session) -> Match:
     """Hold an invoice against the ledger as it is now."""
     kind: Kind = "credit" if invoice.kind == "credit-note" else "payment"
     vendor = find_vendor(invoice, session)
-    ordered = find_order(invoice, session)
-    needs_order = kind == "payment" or invoice.order_number is not None
-    over = tuple(_over(invoice, ordered)) if ordered else ()
     number = normal_number_of(invoice)
+    claim = claim_of(invoice, vendor.id if vendor else None, number)
+    ordered = find_order(session, invoice.order_number)
+    needs_order = kind == "payment" or invoice.order_number is not None
+    over = tuple(_over(invoice, ordered, claim, session)) if ordered else ()
     duplicate = live_payment(session, kind, vendor, number)
     checks = {
         "vendor_known": vendor is not None,
@@ -92,6 +99,8 @@ def match(invoice: Invoice, session: Session) -> Match:
         currency=invoice.currency,
         due_date=invoice.due_date,
         order_number=invoice.order_number,
+        net=claim.net,
+        quantities=claim.quantities,
         is_duplicate=duplicate is not None,
         duplicate_of=duplicate.effect.partition("/")[0] if duplicate else None,
         reasons=(*failed, *over, *unsound, *(("paid already",) if duplicate else ())),
@@ -139,19 +148,6 @@ def pays_to(invoice: Invoice, vendor: VendorRow) -> bool:
     return payee.iban == vendor.iban and not payee.further_accounts
 
 
-def find_order(invoice: Invoice, session: Session) -> Ordered | None:
-    """Return the order that the invoice names, with what was received of it."""
-    if invoice.order_number is None:
-        return None
-    order = session.get(OrderRow, clean_text(invoice.order_number))
-    if order is None:
-        return None
-    received: dict[str, Decimal] = defaultdict(Decimal)
-    for row in session.scalars(select(ReceiptRow).where(ReceiptRow.order == order.number)):
-        received[row.line] += row.quantity
-    return Ordered(order, {line.line: line for line in order.lines}, received)
-
-
 def live_payment(
     session: Session, kind: Kind, vendor: VendorRow | None, number: str | None
 ) -> PaymentRow | None:
@@ -181,33 +177,28 @@ def _open_for(vendor: VendorRow | None, ordered: Ordered | None) -> bool:
     return ordered.order.status == "open" and ordered.order.vendor == vendor.id
 
 
-def _over(invoice: Invoice, ordered: Ordered) -> Iterator[str]:
-    """Say what is billed above order or receipt: per line where all name one, and in total."""
-    limit = 1 + PRICE_TOLERANCE
-    billed = ordered.received
+def _over(invoice: Invoice, ordered: Ordered, claim: Claim, session: Session) -> Iterator[str]:
+    """Say what is dearer than ordered, and what is billed above what was received.
+
+    A credit note is held against what was received alone: the invoices before it are its reason.
+    """
+    yield from _dearer(invoice, ordered)
     if all(line.order_line is not None for line in invoice.lines):
-        billed = _billed(invoice)
-        yield from _lines_over(invoice, ordered, limit)
-    worth = sum((line.price * billed.get(name, ZERO) for name, line in ordered.lines.items()), ZERO)
-    if invoice.totals.net > worth * limit:
-        yield f"the net total {invoice.totals.net:f} is above what the order gives, {worth:.2f}"
+        worth = ordered.worth(by_order_line(invoice))
+        net = invoice.totals.net
+        if net > worth * LIMIT:
+            yield f"the net total {net:f} is above what its lines are worth, {worth:.2f}"
+    credit = invoice.kind == "credit-note"
+    billed = Billed() if credit else billed_of(session, ordered.order.number, but=claim)
+    yield from beyond(ordered, claim, billed)
 
 
-def _billed(invoice: Invoice) -> dict[str, Decimal]:
-    billed: dict[str, Decimal] = defaultdict(Decimal)
+def _dearer(invoice: Invoice, ordered: Ordered) -> Iterator[str]:
     for line in invoice.lines:
-        billed[line.order_line or ""] += line.quantity
-    return billed
-
-
-def _lines_over(invoice: Invoice, ordered: Ordered, limit: Decimal) -> Iterator[str]:
-    for line in invoice.lines:
-        wanted = ordered.lines.get(line.order_line or "")
+        if line.order_line is None:
+            continue
+        wanted = ordered.lines.get(line.order_line)
         if wanted is None:
             yield f"line {line.id} names an order line that the order does not have"
-        elif line.net > wanted.price * line.quantity * limit:
+        elif line.net > wanted.price * line.quantity * LIMIT:
             yield f"line {line.id} is dearer than ordered ({wanted.price:f} a unit)"
-    for name, quantity in _billed(invoice).items():
-        got = ordered.received.get(name, ZERO)
-        if name in ordered.lines and quantity > got:
-            yield f"{quantity:f} of order line {name} are billed, {got:f} were received"

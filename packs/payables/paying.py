@@ -5,8 +5,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from packs.payables.billing import Claim, beyond, billed_of, find_order
 from packs.payables.invoice import Part
-from packs.payables.ledger import Kind, PaymentRow, VendorRow
+from packs.payables.ledger import BilledRow, Kind, PaymentRow, VendorRow
 from packs.payables.matching import Match
 from quartet.packs.reference import ByReference
 from quartet.packs.tool import Amount, Books, CannotUndo, Effect, tool
@@ -65,7 +66,10 @@ def vendor_account(vendor_id: str) -> str:
 
 
 def cancel_payment(arguments: Matched, result: Scheduled, books: Books) -> None:
-    """Take a payment or credit out of the open run; raises CannotUndo once a run has used it."""
+    """Take a payment or credit out of the open run; raises CannotUndo once a run has used it.
+
+    What a payment has billed of its order may be billed again: its status is what counts.
+    """
     del arguments
     row = books.session.get_one(PaymentRow, books.effect, with_for_update=True)
     if row.status == "settled" or row.used > 0:
@@ -107,7 +111,8 @@ def schedule_payment(arguments: SchedulePayment, books: Books) -> Scheduled:
     """Schedule the payment of a matched invoice for the next payment run.
 
     It pays the amount due to the account of the vendor master. Only a match whose checks all hold
-    is taken; for any other, hold the invoice or ask about it.
+    is taken; for any other, hold the invoice or ask about it. When another invoice on the same
+    order was scheduled meanwhile and leaves too little of what was received, match it again.
     """
     return _schedule("payment", arguments.match, books)
 
@@ -123,13 +128,15 @@ def schedule_credit(arguments: ScheduleCredit, books: Books) -> Scheduled:
 
 def _schedule(kind: Kind, found: Match, books: Books) -> Scheduled:
     vendor = _vendor_now(found, books)
+    order = _order_now(found, vendor, books) if kind == "payment" else found.order_number
     row = PaymentRow(
         effect=books.effect,
         kind=kind,
         vendor=vendor.id,
         number=found.number,
         normal_number=found.normal_number or "",
-        order=found.order_number,
+        order=order,
+        net=found.net,
         amount=found.amount_due,
         used=Decimal(0),
         currency=found.currency,
@@ -139,6 +146,12 @@ def _schedule(kind: Kind, found: Match, books: Books) -> Scheduled:
         scheduled_at=books.now,
     )
     books.session.add(row)
+    books.session.flush()
+    if kind == "payment":
+        books.session.add_all(
+            BilledRow(effect=row.effect, line=line, quantity=quantity)
+            for line, quantity in found.quantities.items()
+        )
     _post(row, books, back=False)
     return Scheduled(
         vendor_id=vendor.id,
@@ -163,12 +176,29 @@ def _vendor_now(found: Match, books: Books) -> VendorRow:
     }
     wrong = [says for says, holds in faults.items() if holds]
     if vendor is None or wrong:
-        raise RetryChanged(
-            f"{'; '.join(wrong)} since the invoice was matched. Match it again.",
-            cause="data",
-            title="MatchOutOfDate",
-        )
+        raise _out_of_date("; ".join(wrong))
     return vendor
+
+
+def _order_now(found: Match, vendor: VendorRow, books: Books) -> str:
+    """Return the number of the order, locked; raises RetryChanged when it leaves too little."""
+    ordered = find_order(books.session, found.order_number, lock=True)
+    if ordered is None or ordered.order.status != "open" or ordered.order.vendor != vendor.id:
+        raise _out_of_date("the order is no longer an open one of this vendor")
+    claim = Claim(vendor.id, found.normal_number or "", found.quantities, found.net)
+    billed = billed_of(books.session, ordered.order.number, but=claim)
+    over = tuple(beyond(ordered, claim, billed))
+    if over:
+        raise _out_of_date("; ".join(over)[:600])
+    return ordered.order.number
+
+
+def _out_of_date(says: str) -> RetryChanged:
+    return RetryChanged(
+        f"The invoice is no longer as it was matched: {says}. Match it again.",
+        cause="data",
+        title="MatchOutOfDate",
+    )
 
 
 def _post(row: PaymentRow, books: Books, *, back: bool) -> None:

@@ -5,12 +5,14 @@ cases with other names, numbers, amounts, accounts, syntaxes and order.
 """
 
 import sys
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 
 from packs.payables.cases import Making
 from packs.payables.catalogue import Catalogue
-from packs.payables.master import SampleBooks
+from packs.payables.master import Receipt, ReceiptLine, SampleBooks, plain
+from quartet.contracts.base import Fields
 
 FOLDER = Path(__file__).parent / "samples"
 
@@ -25,6 +27,24 @@ def shuffled(seed: int) -> Catalogue:
 def sample_books(seed: int) -> SampleBooks:
     """Give the master data that the documents of a seed refer to."""
     return shuffled(seed).books
+
+
+def ample_receipts(books: SampleBooks, vendor: str) -> Fields:
+    """Give master data to load after books: of a vendor's orders, enough for any more invoices.
+
+    Who submits one sample again and again under other numbers bills one order again and again.
+    """
+    ample = tuple(
+        Receipt(
+            f"{order.number}-AMPLE",
+            order.number,
+            tuple(ReceiptLine(line.line, Decimal(1_000_000)) for line in order.lines),
+        )
+        for order in books.orders
+        if order.vendor == vendor
+    )
+    found: Fields = plain(SampleBooks(books.company, (), (), ample))
+    return found
 
 
 def write_samples(folder: Path, seed: int) -> None:

@@ -6,7 +6,8 @@ from itertools import count
 import jmespath
 
 from packs.payables.catalogue import Catalogue, Sample
-from packs.payables.sampling import shuffled
+from packs.payables.sampling import ample_receipts, shuffled
+from quartet.contracts.base import Fields
 from quartet.contracts.view import TaskView
 from quartet.packs.load import load
 from tests.suite.client import PACK
@@ -18,6 +19,12 @@ _NUMBERS: Iterator[int] = count(1)
 def sample(case: str, catalogue: Catalogue = SAMPLES) -> Sample:
     """Return the sample of a case."""
     return next(one for one in catalogue.samples if one.case == case)
+
+
+AMPLE_BOOKS: tuple[Fields, ...] = tuple(
+    ample_receipts(SAMPLES.books, str(sample(case).vendor)) for case in ("clean-ubl", "clean-cii")
+)
+"""Master data that makes room for the samples under other numbers."""
 
 
 def clean_invoice(number: str = "") -> bytes:

@@ -239,6 +239,7 @@ def payment(status: str) -> PaymentRow:
         vendor="V-1",
         number="R 1",
         normal_number="R1",
+        net=Decimal(1),
         amount=Decimal(1),
         used=Decimal(0),
         currency="EUR",

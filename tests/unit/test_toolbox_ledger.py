@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import delete, select, update
 
 from packs.payables.ledger import Base as Payables
-from packs.payables.ledger import PaymentRow
+from packs.payables.ledger import BilledRow, PaymentRow
 from quartet.packs.load import load
 from quartet.packs.manifest import Job
 from quartet.resilience.failures import RetryLater
@@ -125,7 +125,8 @@ CHANGES = {
     "without effect-held on record": update(EffectRow).values(status="held"),
     "does not balance": update(PostingRow).values(amount=Decimal(7)).where(PostingRow.id == 1),
     "moved nothing": delete(PostingRow),
-    "is no payment": delete(PaymentRow),
+    "is no payment": update(PaymentRow).values(status="cancelled"),
+    "1001 of order line 10 are billed": update(BilledRow).values(quantity=Decimal(1001)),
     "is not applied": update(EffectRow).values(status="compensated"),
     "is counted": update(PaymentRow).values(used=Decimal(1)),
 }

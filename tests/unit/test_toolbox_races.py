@@ -16,7 +16,7 @@ from quartet.resilience.failures import Failing
 from services.toolbox.commit import commit
 from services.toolbox.ledger import Ledger, open_ledger
 from services.toolbox.operations import operate
-from tests.unit.toolbox_desk import Desk, invoice, opened, order, propose, result, task
+from tests.unit.toolbox_desk import Desk, invoice, master, opened, order, propose, result, task
 
 Got = TypeVar("Got")
 AT_ONCE = 8
@@ -115,6 +115,27 @@ def test_payments_of_many_tasks_at_once_are_all_made_and_recorded_without_a_gap(
         outcomes = at_once([committing(ledgers[n % 2], desk, s) for n, s in enumerate(sents)])
 
     assert Counter(o.status for o in outcomes) == {"applied": AT_ONCE}
+
+
+def test_of_many_invoices_at_once_no_more_are_paid_than_was_received(
+    desk: Desk, ledger_url: str, tmp_path: Path
+) -> None:
+    desk.operate("load_books", master(received="20"))
+    tasks = range(1, AT_ONCE + 1)
+    matches = {n: desk.matched(task(n), invoice(f"R-{n}", "9")) for n in tasks}
+    sents = [order(task(n), result(propose("schedule_payment", match=matches[n]))) for n in tasks]
+
+    def told(ledger: Ledger, sent: Commit) -> str:
+        try:
+            return commit(ledger, desk.pack, sent).status
+        except Failing as error:
+            return error.failure.title
+
+    with replicas(ledger_url, tmp_path / "payments") as ledgers:
+        acts = [lambda n=n, s=s: told(ledgers[n % 2], s) for n, s in enumerate(sents)]
+        answers = at_once(acts)
+
+    assert Counter(answers) == {"applied": 2, "MatchOutOfDate": AT_ONCE - 2}
 
 
 def test_a_run_closed_many_times_at_once_pays_once(

@@ -54,8 +54,8 @@ def vendor(key: str = "V-1", **other: str) -> Fields:
     return base | other
 
 
-def master(*vendors: Fields) -> Fields:
-    """Master data: each vendor has an open order PO-<id> of 1000 units at 100.00, all received."""
+def master(*vendors: Fields, received: str = "1000", status: str = "open") -> Fields:
+    """Master data: each vendor has an order PO-<id> of 1000 units at 100.00, all received."""
     vendors = vendors or (vendor(),)
     line: Fields = {"line": "10", "item_id": "A", "name": "Thing", "unit": "C62", "price": "100.00"}
     return {
@@ -66,6 +66,7 @@ def master(*vendors: Fields) -> Fields:
                 "number": f"PO-{v['id']}",
                 "vendor": v["id"],
                 "currency": v.get("currency", "EUR"),
+                "status": status,
                 "lines": [line | {"quantity": "1000"}],
             }
             for v in vendors
@@ -74,7 +75,7 @@ def master(*vendors: Fields) -> Fields:
             {
                 "number": f"GR-{v['id']}",
                 "order": f"PO-{v['id']}",
-                "lines": [{"line": "10", "quantity": "1000"}],
+                "lines": [{"line": "10", "quantity": received}],
             }
             for v in vendors
         ],

@@ -171,5 +171,23 @@ def test_two_equal_invoices_at_once_are_paid_once(client: Client) -> None:
     assert sorted(outcome(view) for view in views) == ["duplicate", "scheduled"]
 
 
+def test_of_two_invoices_at_once_for_one_receipt_one_is_paid_and_the_other_held(
+    client: Client,
+) -> None:
+    catalogue = shuffled(fresh_seed())
+    load(client, catalogue)
+    one = sample("clean-cii", catalogue)
+    documents = [client.upload(renumbered(one, f"ONE-RECEIPT/{n}")) for n in (1, 2)]
+    events = [client.signed(client.event(d, batch="one-receipt")) for d in documents]
+
+    for event in events:
+        client.add_to_stream(event)
+
+    views = client.batch_settled("one-receipt", 2).values()
+    assert sorted(outcome(view) for view in views) == ["held", "scheduled"]
+    (held,) = (view for view in views if outcome(view) == "held")
+    assert "billed already by ONE-RECEIPT" in held.subtasks[-1].outcomes[-1].says
+
+
 def test_the_ledger_s_checker_finds_nothing(running: Running) -> None:
     assert running.ledger_problems() == ()

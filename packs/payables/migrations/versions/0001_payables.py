@@ -76,6 +76,7 @@ def upgrade() -> None:
         sa.Column("number", sa.String(100), nullable=False),
         sa.Column("normal_number", sa.Text(), nullable=False),
         sa.Column("order", sa.String(100), nullable=True),
+        sa.Column("net", sa.String(40), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("used", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.String(3), nullable=False),
@@ -96,6 +97,18 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("status <> 'cancelled'"),
         postgresql_where=sa.text("status <> 'cancelled'"),
+    )
+    op.create_index("payments_of_an_order", "payments", ["order"])
+    op.create_table(
+        "billed",
+        sa.Column("effect", sa.String(40), nullable=False),
+        sa.Column("line", sa.String(100), nullable=False),
+        sa.Column("quantity", sa.String(40), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["effect"],
+            ["payments.effect"],
+        ),
+        sa.PrimaryKeyConstraint("effect", "line"),
     )
     op.create_table(
         "transfers",
@@ -168,6 +181,7 @@ def downgrade() -> None:
     op.drop_table("receipts")
     op.drop_table("order_lines")
     op.drop_table("transfers")
+    op.drop_table("billed")
     op.drop_table("payments")
     op.drop_table("orders")
     op.drop_table("vendors")

@@ -1,0 +1,162 @@
+"""What of an order may still be billed: received, less what other live payments have billed.
+
+An invoice counts against its order in two ways. Each line that names an order line counts by its
+quantity; the invoice as a whole counts by its net total, which is all that there is of a line that
+names none. Neither is ever below zero: a negative line gives nothing back.
+
+- A payment counts from when it is scheduled until it is cancelled; its status alone says so.
+- A payment that is held for approval counts nothing. It is not decided, and a claim would let a
+  large invoice that nobody approves keep the vendor's other invoices from being paid. Its tool
+  looks again when it is applied, so whichever is applied first is paid, and approving the other
+  is refused as out of date.
+- A credit note gives nothing back. It does not say whether goods went back (then less was received,
+  too) or a price was put right (then the quantity stays billed): given back, twenty units could be
+  billed, credited at a cent each, and billed again. What is to be billed anew after a credit note
+  is held, for a person to decide.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from packs.payables.invoice import Invoice
+from packs.payables.ledger import (
+    BilledRow,
+    OrderLineRow,
+    OrderRow,
+    PaymentRow,
+    ReceiptRow,
+)
+from packs.payables.normal import clean_text
+
+ZERO = Decimal(0)
+PRICE_TOLERANCE = Decimal("0.02")
+"""How far above the ordered price a price may be, as a share; below is never a problem."""
+LIMIT = 1 + PRICE_TOLERANCE
+_SHOWN = 40
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What an invoice bills: by order line, and net in all. It never counts against itself."""
+
+    vendor: str
+    number: str
+    """As the duplicate rule compares it."""
+    quantities: Mapping[str, Decimal]
+    net: Decimal
+
+
+@dataclass
+class Billed:
+    """What other invoices have billed of an order, and the numbers of those invoices."""
+
+    quantities: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    net: Decimal = ZERO
+    by_line: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    numbers: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """An order as matched: its lines and what of each was received."""
+
+    order: OrderRow
+    lines: dict[str, OrderLineRow]
+    received: dict[str, Decimal]
+
+    def worth(self, quantities: Mapping[str, Decimal]) -> Decimal:
+        """Return what quantities of order lines are worth at the ordered prices."""
+        prices = self.lines.items()
+        return sum((line.price * quantities.get(name, ZERO) for name, line in prices), ZERO)
+
+
+def by_order_line(invoice: Invoice) -> dict[str, Decimal]:
+    """Return the quantities of the lines that name an order line; negative ones are taken off."""
+    quantities: dict[str, Decimal] = defaultdict(Decimal)
+    for line in invoice.lines:
+        if line.order_line is not None:
+            quantities[line.order_line] += line.quantity
+    return quantities
+
+
+def claim_of(invoice: Invoice, vendor: str | None, number: str | None) -> Claim:
+    """Return what an invoice bills, or a credit note credits."""
+    return Claim(
+        vendor=vendor or "",
+        number=number or "",
+        quantities={name: q for name, q in by_order_line(invoice).items() if q > 0},
+        net=max(invoice.totals.net, ZERO),
+    )
+
+
+def find_order(session: Session, number: str | None, *, lock: bool = False) -> Ordered | None:
+    """Return an order with what was received of it.
+
+    With ``lock`` nobody else schedules a payment of this order until the transaction ends.
+    """
+    if number is None:
+        return None
+    order = session.get(OrderRow, clean_text(number), with_for_update=True if lock else None)
+    if order is None:
+        return None
+    received: dict[str, Decimal] = defaultdict(Decimal)
+    arrived = select(ReceiptRow.line, ReceiptRow.quantity).where(ReceiptRow.order == order.number)
+    for line, quantity in session.execute(arrived):
+        received[line] += quantity
+    return Ordered(order, {line.line: line for line in order.lines}, received)
+
+
+def billed_of(session: Session, order: str, but: Claim | None = None) -> Billed:
+    """Return what live payments have billed of an order, but for those of one invoice."""
+    live = [
+        PaymentRow.kind == "payment",
+        PaymentRow.order == order,
+        PaymentRow.status != "cancelled",
+    ]
+    if but is not None:
+        live.append(or_(PaymentRow.vendor != but.vendor, PaymentRow.normal_number != but.number))
+    billed = Billed()
+    payments = select(PaymentRow.number, PaymentRow.net).where(*live)
+    for number, net in session.execute(payments.order_by(PaymentRow.scheduled_at)):
+        billed.net += net
+        billed.numbers.append(number)
+    lines = (
+        select(PaymentRow.number, BilledRow.line, BilledRow.quantity)
+        .join(BilledRow, BilledRow.effect == PaymentRow.effect)
+        .where(*live)
+        .order_by(PaymentRow.scheduled_at)
+    )
+    for number, line, quantity in session.execute(lines):
+        billed.quantities[line] += quantity
+        billed.by_line[line].append(number)
+    return billed
+
+
+def beyond(ordered: Ordered, claim: Claim, billed: Billed) -> Iterator[str]:
+    """Say what a claim bills above what was received and is not billed yet, by line or else in all.
+
+    The total bounds what lines cannot: invoices that name no order lines, alone and beside others.
+    """
+    over = False
+    for name, quantity in claim.quantities.items():
+        got, before = ordered.received.get(name, ZERO), billed.quantities.get(name, ZERO)
+        if name in ordered.lines and quantity + before > got:
+            over = True
+            says = f"{quantity:f} of order line {name} are billed, {got:f} were received"
+            yield says + _already(f"{before:f} are", billed.by_line.get(name))
+    worth = ordered.worth(ordered.received)
+    if not over and claim.net + billed.net > worth * LIMIT:
+        says = f"the net total {claim.net:f} is above what the order gives, {worth:.2f}"
+        yield says + _already(f"of which {billed.net:.2f} is", billed.numbers)
+
+
+def _already(what: str, numbers: list[str] | None) -> str:
+    if not numbers:
+        return ""
+    more = f" and {len(numbers) - 1} more" if len(numbers) > 1 else ""
+    return f", {what} billed already by {numbers[0][:_SHOWN]}{more}"
