@@ -1,8 +1,9 @@
 """The task store: rows in, typed messages out, legal moves only; what calls others is elsewhere."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
@@ -48,6 +49,10 @@ class TaskStore:
     def __init__(self, engine: Engine) -> None:
         """Take the engine of a migrated database."""
         self._engine = engine
+        # SQLite lets one writer in: here they queue, there they would sleep and look again.
+        self._writer: AbstractContextManager[object] = nullcontext()
+        if engine.dialect.name == "sqlite":
+            self._writer = Lock()
         self._reader = engine.execution_options(**{READING: True})
 
     @contextmanager
@@ -58,6 +63,7 @@ class TaskStore:
         """
         with (
             told("task store", "TaskStoreAway"),
+            self._writer,
             Session(self._engine, expire_on_commit=False) as session,
             session.begin(),
         ):
