@@ -38,7 +38,9 @@ def test_a_killed_part_of_the_control_plane_comes_back_on_the_same_folder(
     data: layout.DataFolder, name: str
 ) -> None:
     eventually(lambda: control.status(data)["up"])
-    connect(data, "operator").pipeline(transaction=True).set("kept", name).execute()
+    transaction = connect(data, "operator").pipeline(transaction=True)
+    transaction.set("kept", name)
+    transaction.execute()
     old = pid_of(data, name)
     assert old is not None
 
