@@ -1,6 +1,7 @@
 """A plan: a DAG of subtasks with the effects each may come to, and the check that it is one."""
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -11,6 +12,14 @@ from quartet.contracts.failure import Refusal
 Goal = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 MAX_SUBTASKS = 200
 MAX_DEPTH = 20
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a pack says of one kind of subtask."""
+
+    may_propose: Collection[str] = ()
+    decisions: Collection[str] = ()
 
 
 class Slot(Contract):
@@ -58,19 +67,24 @@ class Plan(Contract):
 
     def problems(
         self,
-        kinds: Mapping[str, Collection[str]],
+        kinds: Mapping[str, Kind],
         tools: Collection[str],
         documents: Collection[str],
     ) -> tuple[Refusal, ...]:
         """Return every reason why this is not a valid plan; none for a valid one.
 
-        ``kinds`` has the tools that each kind of subtask may propose.
+        ``kinds`` says of each kind of subtask what it may propose and decide.
         """
-        return (*self._names(kinds, tools, documents), *self._graph(), *self._slots())
+        return (
+            *self._names(kinds, tools, documents),
+            *self._graph(),
+            *self._conditions(kinds),
+            *self._slots(),
+        )
 
     def _names(
         self,
-        kinds: Mapping[str, Collection[str]],
+        kinds: Mapping[str, Kind],
         tools: Collection[str],
         documents: Collection[str],
     ) -> Iterator[Refusal]:
@@ -84,10 +98,11 @@ class Plan(Contract):
                     about=s.id,
                     says=f"NoSpecialistAvailable: no specialist for kind {s.kind!r}; have {have}.",
                 )
+            may = kinds[s.kind].may_propose if s.kind in kinds else tools
             wanted = {t for slot in s.slots for t in slot.tools}
             for name in sorted(wanted - set(tools)):
                 yield Refusal(about=s.id, says=f"No write tool is named {name!r}.")
-            for name in sorted(wanted & set(tools) - set(kinds.get(s.kind, tools))):
+            for name in sorted(wanted & set(tools) - set(may)):
                 yield Refusal(about=s.id, says=f"Kind {s.kind!r} may not propose {name!r}.")
             for digest in sorted(set(s.documents) - set(documents)):
                 yield Refusal(about=s.id, says=f"The task has no document {digest}.")
@@ -97,9 +112,6 @@ class Plan(Contract):
         for s in self.subtasks:
             for name in sorted(set(s.depends_on) - ids):
                 yield Refusal(about=s.id, says=f"{s.id!r} depends on unknown {name!r}.")
-            for name in sorted({c.subtask for c in s.when} - set(s.depends_on)):
-                says = f"The condition of {s.id!r} reads {name!r}, which it does not depend on."
-                yield Refusal(about=s.id, says=says)
         ended: set[str] = set()
         depth = 0
         while layer := {s.id for s in self.ready(ended, ended)}:
@@ -110,6 +122,17 @@ class Plan(Contract):
             yield Refusal(says=f"The plan has a cycle or waits for ever: {named}.")
         if depth > MAX_DEPTH:
             yield Refusal(says=f"The plan is {depth} layers deep; at most {MAX_DEPTH}.")
+
+    def _conditions(self, kinds: Mapping[str, Kind]) -> Iterator[Refusal]:
+        decides = {s.id: kinds[s.kind].decisions for s in self.subtasks if s.kind in kinds}
+        for s in self.subtasks:
+            for name in sorted({c.subtask for c in s.when} - set(s.depends_on)):
+                says = f"The condition of {s.id!r} reads {name!r}, which it does not depend on."
+                yield Refusal(about=s.id, says=says)
+            for c in s.when:
+                for decision in sorted(set(c.decisions) - set(decides.get(c.subtask, c.decisions))):
+                    says = f"{c.subtask!r} never decides {decision!r}, which {s.id!r} waits for."
+                    yield Refusal(about=s.id, says=says[:500])
 
     def _slots(self) -> Iterator[Refusal]:
         numbers = [slot.number for s in self.subtasks for slot in s.slots]

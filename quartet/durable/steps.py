@@ -22,6 +22,8 @@ Sent = TypeVar("Sent", bound=Contract)
 Got = TypeVar("Got", bound=Contract)
 Steps = Generator[Any, Any, Got]
 PATIENCE = Backoff()
+OUTAGE = Backoff(most=15.0, attempts=18)
+"""For what is only out of reach: about three minutes, longer than a restart takes."""
 
 
 def call(ctx: DaprWorkflowContext, remote: Remote[Sent, Got], sent: Sent) -> Steps[Got]:
@@ -97,9 +99,10 @@ def told(error: TaskFailedError) -> Failing:
 
 def _wait(ctx: DaprWorkflowContext, failed: Failing, failures: int) -> float | None:
     failure = failed.failure
-    if failure.advice not in ("retry-now", "retry-later") or PATIENCE.spent(failures):
+    patience = OUTAGE if failure.cause == "network" else PATIENCE
+    if failure.advice not in ("retry-now", "retry-later") or patience.spent(failures):
         return None
     if failure.advice == "retry-now":
         return 0.05
     draw = ctx.random_int(0, 999) / 1000
-    return PATIENCE.wait(failures, draw, failure.after_s)
+    return patience.wait(failures, draw, failure.after_s)

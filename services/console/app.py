@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
+from anyio import CapacityLimiter, to_thread
 from dapr.ext.fastapi import DaprApp
-from fastapi import APIRouter, Depends, FastAPI, Header, Request
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from quartet.contracts.base import Fields
@@ -48,6 +49,8 @@ HEARD: tuple[Topic, ...] = (
     "task-cancelled",
 )
 LONGEST_WAIT_S = 20.0
+MOST_WAITING = 200
+Wait = Annotated[float, Query(ge=0, le=LONGEST_WAIT_S)]
 
 
 class NotSignedIn(Abandon):
@@ -131,9 +134,13 @@ def _serve_operators(api: APIRouter, sidecar: Sidecar, feed: Feed) -> None:
         path = f"operations/{quote(name, safe='')}"
         return sidecar.call("toolbox", path, OperationArguments(arguments), OperationResult)
 
+    waiting = CapacityLimiter(MOST_WAITING)
+
     @api.get("/events")
-    def events(after: int = 0, wait_s: float = 0.0) -> Heard:
-        return Heard(events=tuple(feed.after(after, min(wait_s, LONGEST_WAIT_S))))
+    async def events(after: int = 0, wait_s: Wait = 0.0) -> Heard:
+        # Threads of their own: clients that wait for news keep nobody else from the console.
+        news = await to_thread.run_sync(feed.after, after, wait_s, limiter=waiting)
+        return Heard(events=tuple(news))
 
 
 async def _body(request: Request) -> bytes:

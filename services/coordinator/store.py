@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from quartet.contracts.effect import Outcome
 from quartet.contracts.event import DeadLetter
 from quartet.contracts.failure import Failure, Refusal
-from quartet.contracts.plan import Plan
+from quartet.contracts.plan import Kind, Plan
 from quartet.contracts.task import TERMINAL, Document, Task
 from quartet.contracts.work import ReviewOrder, Verdict, WorkResult
 from quartet.packs.load import Pack
@@ -147,7 +147,7 @@ class TaskStore:
             task = Task.model_validate(row.task)
             if row.plan is not None:
                 return task, Plan.model_validate(row.plan), ()
-            kinds = {s.kind: s.may_propose for s in pack.manifest.skills}
+            kinds = {s.kind: Kind(s.may_propose, s.decisions) for s in pack.manifest.skills}
             documents = {d.digest for d in task.documents}
             if refused := drafted.plan.problems(kinds, pack.of_kind("write"), documents):
                 return task, drafted.plan, refused

@@ -31,6 +31,7 @@ LEASE = timedelta(seconds=10)
 UNCLAIMED = timedelta(seconds=5)
 QUIET = timedelta(seconds=10)
 """A claimed task that did not move for so long is looked up in Dapr."""
+HELD = timedelta(minutes=1)
 MAX_RUNS = 20
 log = get_logger("coordinator.sweep")
 
@@ -138,7 +139,8 @@ class Sweep:
                 .limit(100)
             ).all()
             for row in rows:
-                row.checked = now
+                # What is held may be so for days: it is looked at once a minute.
+                row.checked = now if row.deadline else now + HELD - QUIET
             return [Start(task=row.id, run=row.run) for row in rows]
 
     def _review_again(self, now: datetime) -> None:
@@ -169,6 +171,7 @@ class Sweep:
                 select(TaskRow)
                 .where(TaskRow.state.not_in(TERMINAL))
                 .where((TaskRow.deadline < now) | TaskRow.stop.is_not(None))
+                .order_by(TaskRow.deadline)
                 .limit(100)
             ).all()
             late = []

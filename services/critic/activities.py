@@ -12,7 +12,7 @@ from quartet.resilience.failures import Abandon
 from quartet.sidecar.doors import ToolDoor
 from quartet.sidecar.ports import Invoker, Publisher, StateStore
 from quartet.trust.digest import proposal_digest
-from services.critic.messages import Judgement, ReviewEnd, ReviewTurn
+from services.critic.messages import GivenUp, Judgement, ReviewEnd, ReviewTurn
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,17 @@ class Critic:
         verdict = self._stored(order) if turn.number == 0 else None
         if verdict is None:
             verdict = self._asked(turn)
-        if verdict is None:
-            return ReviewEnd()
-        event = (
-            f"{verdict.task}.{verdict.subtask}.{verdict.attempt}.{verdict.proposal_digest[7:15]}"
-        )
+        return ReviewEnd() if verdict is None else self._told(verdict)
+
+    def give_up(self, given_up: GivenUp) -> ReviewEnd:
+        """Reject what could not be judged, unless there is a verdict already."""
+        says = f"The critic came to no judgement: {given_up.failure.detail}"
+        judgement = Judgement(decision="reject", reasons=(says[:500],))
+        return self._told(self._first(given_up.order, judgement))
+
+    def _told(self, verdict: Verdict) -> ReviewEnd:
+        digest = verdict.proposal_digest[7:15]
+        event = f"{verdict.task}.{verdict.subtask}.{verdict.attempt}.{digest}"
         self.publisher.publish("subtask-reviewed", event, verdict)
         return ReviewEnd(verdict=verdict)
 

@@ -20,7 +20,7 @@ from quartet.sidecar.client import Sidecar, SidecarState
 from quartet.sidecar.doors import ModelDoor
 from quartet.sidecar.ports import Publisher
 from services.critic.activities import Critic, check_order, key_of
-from services.critic.messages import REVIEW_SUBTASK, TAKE_REVIEW_TURN
+from services.critic.messages import GIVE_UP, REVIEW_SUBTASK, TAKE_REVIEW_TURN
 from services.critic.workflow import review_subtask
 
 
@@ -64,6 +64,7 @@ def build(settings: Settings, sidecar: Sidecar) -> FastAPI:
     host = Host(settings.dapr_grpc_port)
     host.workflow(REVIEW_SUBTASK, review_subtask)
     host.activity(TAKE_REVIEW_TURN, critic.take_review_turn)
+    host.activity(GIVE_UP, critic.give_up)
     app = build_app(settings, pack.manifest, host.running)
     reviews = Reviews(Workflows(settings.dapr_grpc_port), sidecar)
     listen(DaprApp(app), "subtask-completed", reviews.completed)

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from quartet.contracts.base import Contract, Line
+from quartet.contracts.failure import Failure
 from quartet.contracts.remote import Remote
 from quartet.contracts.work import Decision, ReviewOrder, Verdict
 
@@ -22,6 +23,13 @@ class ReviewEnd(Contract):
     verdict: Verdict | None = None
 
 
+class GivenUp(Contract):
+    """A review that can come to no judgement, and why."""
+
+    order: ReviewOrder
+    failure: Failure
+
+
 class Judgement(Contract):
     """The critic model's answer."""
 
@@ -30,4 +38,5 @@ class Judgement(Contract):
 
 
 REVIEW_SUBTASK = Remote("", "review_subtask", ReviewOrder, ReviewEnd)
+GIVE_UP = Remote("", "give_up", GivenUp, ReviewEnd)
 TAKE_REVIEW_TURN = Remote("", "take_review_turn", ReviewTurn, ReviewEnd)

@@ -4,11 +4,25 @@ from dapr.ext.workflow import DaprWorkflowContext
 
 from quartet.contracts.work import ReviewOrder
 from quartet.durable.steps import Steps, call
-from quartet.resilience.failures import Abandon
-from services.critic.messages import TAKE_REVIEW_TURN, ReviewEnd, ReviewTurn
+from quartet.resilience.failures import Abandon, Failing
+from services.critic.messages import GIVE_UP, TAKE_REVIEW_TURN, GivenUp, ReviewEnd, ReviewTurn
 
 
 def review_subtask(ctx: DaprWorkflowContext, order: ReviewOrder) -> Steps[ReviewEnd]:
+    """Bring a review to its verdict; a critic whose model is of no use rejects.
+
+    What is only out of reach fails the review instead: the coordinator asks for it again.
+    """
+    try:
+        return (yield from _reviewed(ctx, order))
+    except Failing as error:
+        if error.failure.cause != "model" or error.failure.advice == "retry-later":
+            raise
+        given_up = GivenUp(order=order, failure=error.failure)
+    return (yield from call(ctx, GIVE_UP, given_up))
+
+
+def _reviewed(ctx: DaprWorkflowContext, order: ReviewOrder) -> Steps[ReviewEnd]:
     """Take turns until there is a verdict; at most as many as the work itself may take."""
     for number in range(order.order.turns):
         end = yield from call(ctx, TAKE_REVIEW_TURN, ReviewTurn(order=order, number=number))

@@ -188,13 +188,13 @@ def test_a_silent_model_ends_the_task_at_its_deadline(
     assert awaited in failure.detail
 
 
-def test_a_critic_s_garbage_lets_nothing_through(product: Scripted) -> None:
+def test_a_critic_s_garbage_rejects_and_lets_nothing_through(product: Scripted) -> None:
     bad = answering({"role": "assistant", "content": "Looks fine to me."})
     with product.model.told_to(critic__settle_invoice=bad):
-        view, failure = product.failed(limits={"deadline_s": 6})
+        view, failure = product.failed()
 
-    assert failure.title == "DeadlineExceeded"
-    assert "critic for subtask 'settle'" in failure.detail
+    assert failure.title == "SubtaskRejected"
+    assert "The critic came to no judgement" in failure.detail
     assert view.subtasks[-1].outcomes == ()
 
 

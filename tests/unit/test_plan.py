@@ -7,9 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from quartet.contracts.plan import MAX_DEPTH, MAX_SUBTASKS, Condition, Plan, Slot, Subtask
+from quartet.contracts.plan import MAX_DEPTH, MAX_SUBTASKS, Condition, Kind, Plan, Slot, Subtask
 
-KINDS: dict[str, tuple[str, ...]] = {"read": (), "settle": ("pay", "hold")}
+KINDS = {
+    "read": Kind(decisions=("invoice", "unreadable")),
+    "settle": Kind(("pay", "hold"), ("pay", "hold")),
+}
 TOOLS = ("pay", "hold", "refund")
 DOCUMENT = "sha256:" + "d" * 64
 
@@ -37,6 +40,14 @@ def test_a_condition_on_a_dependency_is_valid() -> None:
     when = (Condition(subtask="a", decisions=("invoice",)),)
 
     assert refusals(node("a"), node("b", "a", when=when)) == []
+
+
+def test_a_condition_on_what_is_never_decided_is_refused() -> None:
+    when = (Condition(subtask="a", decisions=("invoice", "parcel")),)
+
+    (says,) = refusals(node("a"), node("b", "a", when=when))
+
+    assert says == "'a' never decides 'parcel', which 'b' waits for."
 
 
 def test_an_unknown_kind_names_itself_and_what_there_is() -> None:

@@ -10,7 +10,7 @@ from quartet.contracts.plan import Condition, Plan, Subtask
 from quartet.contracts.remote import PlanOrder, Synthesis, SynthesisOrder
 from quartet.contracts.task import SubtaskState
 from quartet.contracts.work import TurnEnd, WorkOrder
-from quartet.durable.steps import PATIENCE, wait_for
+from quartet.durable.steps import OUTAGE, wait_for
 from quartet.resilience.failures import Abandon, Failing, RetryChanged, RetryLater, RetryNow
 from quartet.testing.replay import NotDeterministic, Replay
 from services.coordinator.messages import (
@@ -274,10 +274,10 @@ def test_a_step_is_repeated_at_once_when_it_says_so() -> None:
     assert run.waits_for == ("0.05",)
 
 
-def test_a_step_that_never_succeeds_ends_the_task() -> None:
+def test_a_step_that_never_succeeds_ends_the_task_after_an_outage_of_minutes() -> None:
     run = started()
 
-    for _ in range(PATIENCE.attempts - 1):
+    for _ in range(OUTAGE.attempts - 1):
         run.end("draft_plan", AWAY)
         run.fire()
     run.end("draft_plan", AWAY)
