@@ -20,7 +20,7 @@ APPS, SIDECARS, REDIS, CONTROL, LAUNCHERS, BENCH = (
     "Redis",
     "Dapr control plane",
     "launchers and CLI",
-    "bare apps of the bench",
+    "bare apps, their sidecars",
 )
 KINDS = (APPS, SIDECARS, REDIS, CONTROL, LAUNCHERS, BENCH)
 _CONTROL = ("sentry", "placement", "scheduler")

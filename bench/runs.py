@@ -35,7 +35,7 @@ TOPIC: Topic = "task-submitted"
 COMPLETED: Topic = "task-completed"
 ENDS: tuple[Topic, ...] = (COMPLETED, "task-failed", "task-cancelled")
 SOURCE = "/bench"
-ENDED_WITHIN_S = 180.0
+ENDED_WITHIN_S = 400.0
 
 
 @dataclass(frozen=True)
