@@ -1,1 +1,1 @@
-"""Quartet, the suite's shared library: contracts, packs, agents, durable steps and the local runtime; no service lives here."""
+"""Quartet, the suite's shared library, from contracts to the local runtime; no service."""

@@ -62,8 +62,8 @@ def write_configuration(data: DataFolder, *, port: int = REDIS_PORT) -> Path:
         "appendonly yes",
         "appendfsync everysec",
         "save 3600 1",
-        # Nobody can be the default user, but Redis replays its append-only file as this one: without
-        # its rights every transaction in the file is refused, and lost, at the next start.
+        # Nobody can be the default user, but Redis replays its append-only file as this one:
+        # without its rights every transaction in the file is refused, and lost, at the start.
         "user default off resetpass ~* &* +@all",
         *(
             f"user {user} on #{_digest(data.redis_password(user))} {rights}"
