@@ -34,7 +34,7 @@ from quartet.runtime.layout import DataFolder
 from quartet.runtime.shape import shape_of
 
 task_app = typer.Typer(help="Tasks: list, show, cancel.", no_args_is_help=True)
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 Batch = Annotated[str | None, typer.Option(help="Name of the batch (letters, digits, . _ : -).")]
 TaskName = Annotated[str, typer.Argument(metavar="TASK", help="The id of a task, t-...")]

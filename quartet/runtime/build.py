@@ -64,7 +64,7 @@ def installed_folder() -> Path | None:
     found = shutil.which("daprd")
     if found is None:
         return None
-    folder = Path(found).parent
+    folder = Path(found).resolve().parent
     if not _complete(folder):
         return None
     runtime = _output(folder / "daprd", "--version")

@@ -36,7 +36,7 @@ def find_server() -> Path:
     """
     installed = shutil.which("redis-server")
     if installed:
-        return Path(installed)
+        return behind(Path(installed))
     if shutil.which("redis-check-rdb") is None:
         install_packages("redis-tools")
     other_name = shutil.which("redis-check-rdb")
@@ -49,6 +49,13 @@ def find_server() -> Path:
     link.unlink(missing_ok=True)
     link.symlink_to(other_name)
     return link
+
+
+def behind(program: Path) -> Path:
+    """Return what a link in a data folder's `runtime/bin` names: that folder may be on PATH."""
+    while program.is_symlink() and program.parent.match("runtime/bin"):
+        program = program.readlink()
+    return program
 
 
 def write_configuration(data: DataFolder, *, port: int = REDIS_PORT) -> Path:

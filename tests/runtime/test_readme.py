@@ -12,7 +12,7 @@ pytestmark = pytest.mark.runtime
 ROOT = Path(__file__).resolve().parents[2]
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 TIDY = """
-trap 'kill %1 2>/dev/null; .venv/bin/quartet suite down >/dev/null 2>&1' EXIT
+trap 'kill -9 %1 2>/dev/null || true; .venv/bin/quartet suite down >/dev/null 2>&1 || true' EXIT
 set -euo pipefail
 """
 
@@ -27,14 +27,15 @@ def test_the_two_commands_of_the_readme_are_targets_of_the_makefile() -> None:
 
 def test_every_other_command_of_the_readme_does_what_it_says(tmp_path: Path) -> None:
     script = tmp_path / "readme.sh"
-    script.write_text(TIDY + "\n".join(BLOCKS[1:]))
+    data = tmp_path / "data"
+    script.write_text(TIDY + "\n".join(BLOCKS[1:]).replace(".quartet/data", str(data)))
     said = tmp_path / "said"
 
     with said.open("wb") as out:
         done = subprocess.run(
             ["bash", script],
             cwd=ROOT,
-            env=os.environ | {"TERM": "dumb", "COLUMNS": "160"},
+            env=os.environ | {"QUARTET_DATA": str(data), "TERM": "dumb", "COLUMNS": "160"},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

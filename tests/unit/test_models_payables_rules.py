@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from quartet.contracts.base import Fields, Json
-from quartet.contracts.plan import Plan
+from quartet.contracts.plan import Kind, Plan
 from quartet.contracts.work import WorkResult
 from quartet.packs.load import load
 from quartet.packs.tool import Tool
@@ -75,7 +75,7 @@ def test_a_plan_reads_the_document_and_settles_it_in_one_slot() -> None:
     answer = Desk({}).ask("planner.draft_plan", {"task": task, "kinds": [], "tools": []})
 
     plan = Plan.model_validate(answer)
-    kinds = {s.kind: s.may_propose for s in PACK.manifest.skills}
+    kinds = {s.kind: Kind(s.may_propose, s.decisions) for s in PACK.manifest.skills}
     assert plan.problems(kinds, PACK.of_kind("write"), [DIGEST]) == ()
     assert [(s.kind, s.documents) for s in plan.subtasks] == [
         ("read-invoice", (DIGEST,)),

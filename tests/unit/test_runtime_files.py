@@ -18,7 +18,7 @@ from quartet.runtime.errors import SetupError
 from quartet.runtime.launch import service_command, service_environment
 from quartet.runtime.machine import require_free_ports
 from quartet.runtime.manifests import out_of_date, write
-from quartet.runtime.redis import write_configuration
+from quartet.runtime.redis import behind, write_configuration
 from quartet.runtime.runfile import run_file
 from quartet.runtime.secret_files import make_secrets
 from quartet.runtime.topics import TRAFFIC
@@ -229,3 +229,13 @@ def test_a_complete_cache_is_used_as_it_is(tmp_path: Path, monkeypatch: pytest.M
         (folder / name).touch()
 
     assert build.ensure_binaries(print) == folder
+
+
+def test_a_redis_found_through_a_data_folder_on_path_is_the_one_behind_it(tmp_path: Path) -> None:
+    real = tmp_path / "redis-server"
+    real.touch()
+    link = tmp_path / "data" / "runtime" / "bin" / "redis-server"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(real)
+
+    assert behind(link) == real
