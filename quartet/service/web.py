@@ -164,4 +164,5 @@ def serve(app: FastAPI, settings: Settings) -> None:
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=10,
+        timeout_keep_alive=75,
     )

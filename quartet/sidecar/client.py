@@ -58,7 +58,10 @@ class Sidecar:
             timeout=httpx.Timeout(timeout_s, connect=5.0),
         )
         answer = self._send(request, f"{app_id} {path}")
-        return returns.model_validate_json(answer.content)
+        try:
+            return returns.model_validate_json(answer.content)
+        except ValidationError as error:
+            raise _unusable(error, f"{app_id} {path}") from error
 
     def publish(self, topic: str, event_id: str, data: Contract) -> None:
         """Publish one CloudEvent, source ``/<app-id>``; see the port."""
@@ -209,6 +212,18 @@ def refused(answer: httpx.Response, what: str) -> Failing:
     if answer.status_code == HTTPStatus.CONFLICT or "etag" in answer.text.lower():
         return Abandon(f"{what}: somebody wrote it first.", cause="data", title="EtagMismatch")
     return _away(what, answer)
+
+
+def _unusable(error: ValidationError, what: str) -> Failing:
+    """Return the failure of an answer that is cut off (its app was killed) or no such message."""
+    if error.errors()[0]["type"] == "json_invalid":
+        return RetryLater(
+            f"{what}: the answer is cut off. It may be restarting; try again.",
+            cause="network",
+            title="AnswerCutOff",
+        )
+    says = f"{what}: the answer does not fit its contract: {str(error)[:500]}"
+    return Abandon(says, cause="tool", title="AnswerRefused")
 
 
 def _away(what: str, answer: httpx.Response) -> Failing:
