@@ -1,4 +1,4 @@
-"""The sidecar client: what an HTTP answer is told as; what Dapr answers is for the runtime tests."""
+"""The sidecar client: what an HTTP answer is told as; Dapr itself is for the runtime tests."""
 
 import socket
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ def answering(status: int, media: str, body: bytes) -> Iterator[Sidecar]:
     """A sidecar's port on which every request gets this answer."""
 
     class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             self.send_response(status)
             self.send_header("content-type", media)
             self.send_header("content-length", str(len(body)))
