@@ -26,7 +26,7 @@ def answering(status: int, media: str, body: bytes) -> Iterator[Sidecar]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:
             del format, args
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
