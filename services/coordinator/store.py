@@ -254,13 +254,6 @@ class TaskStore:
             return True
 
 
-@contextmanager
-def _session(engine: Engine) -> Iterator[Session]:
-    away = told("task store", "TaskStoreAway")
-    with away, Session(engine, expire_on_commit=False) as session, session.begin():
-        yield session
-
-
 def closed(row: SubtaskRow) -> Closed:
     """Return where a subtask stands."""
     result = WorkResult.model_validate(row.result) if row.result else None

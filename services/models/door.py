@@ -81,7 +81,7 @@ class Door:
 def skills_of(caller: str, manifest: Manifest) -> tuple[str, ...]:
     """Return the skills in whose name an app may ask, as ``<role>.<skill>``."""
     if caller == "planner":
-        return ("planner.draft_plan", "planner.revise_plan", "planner.synthesize")
+        return ("planner.draft_plan", "planner.synthesize")
     if caller == "critic":
         return tuple(f"critic.{skill.kind}" for skill in manifest.skills)
     return tuple(
