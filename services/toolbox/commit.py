@@ -2,12 +2,15 @@
 
 from quartet.contracts.base import Fields
 from quartet.contracts.effect import Commit, EffectStatus, Outcome
+from quartet.contracts.policy import Ruling
 from quartet.packs.load import Pack
 from quartet.resilience.failures import Failing
 from services.toolbox import gate
+from services.toolbox.approvals.asking import ask, granted
 from services.toolbox.ledger import Books, Entry, Ledger
 from services.toolbox.plans import locked
-from services.toolbox.tables import ApprovalRow, EffectRow
+from services.toolbox.policy.ruling import rule
+from services.toolbox.tables import EffectRow
 
 
 def commit(ledger: Ledger, pack: Pack, sent: Commit) -> Outcome:
@@ -33,12 +36,12 @@ def _through(entry: Entry, pack: Pack, sent: Commit) -> Outcome:
         return outcome_of(row)
     gate.check_verdict(sent, call)
     plan = gate.check_slot(sent, call, plan)
-    why = gate.why_held(pack, call, plan.requester)
+    ruling = rule(entry, pack, call, plan)
     key = gate.natural_key(call)
     if (first := gate.holder(entry, key)) is not None:
         return _duplicate(entry, sent, call, first)
-    if why is not None:
-        return _hold(entry, sent, call, key, why)
+    if not granted(entry, None, call, ruling):
+        return _hold(entry, sent, call, key, ruling)
     return _apply(entry, sent, call, key)
 
 
@@ -52,20 +55,12 @@ def _apply(entry: Entry, sent: Commit, call: gate.Call, key: str | None) -> Outc
     return _end(entry, row)
 
 
-def _hold(entry: Entry, sent: Commit, call: gate.Call, key: str | None, why: str) -> Outcome:
+def _hold(entry: Entry, sent: Commit, call: gate.Call, key: str | None, ruling: Ruling) -> Outcome:
     row = _claim(entry, sent, call, "held", key)
+    why = "; ".join(ruling.reasons)
     row.says = f"held for approval: {call.effect.says(call.arguments)} ({why})"[:500]
     entry.session.flush()
-    entry.session.add(
-        ApprovalRow(
-            task=sent.task,
-            slot=sent.slot,
-            call_digest=call.call_digest,
-            state="waiting",
-            why=why,
-            asked_at=entry.now,
-        )
-    )
+    ask(entry, row, ruling)
     entry.record("toolbox", "effect-intended", sent.task, _intent(sent, call, key))
     return _end(entry, row)
 

@@ -1,19 +1,16 @@
 """The gate's decisions, in their order, each a small function; what follows from them is commit's.
 
-Caller and token (the path; tokens join here) - schema and normal form - the effect key - accepted
-verdict - slot in the plan - (labels join here) - amount limit - (cumulative caps and budget join
-here) - natural key.
+Caller and token - schema and normal form - the effect key - signed chain with an accepted verdict -
+slot in the plan - labels - tier and cumulative caps (policy) - budget - natural key.
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
 
 from pydantic import BaseModel
 from sqlalchemy import select
 
 from quartet.contracts.base import Digest, Fields, Json
 from quartet.contracts.effect import Commit
-from quartet.contracts.task import ANONYMOUS
 from quartet.contracts.work import Proposal
 from quartet.packs.load import Pack
 from quartet.packs.tool import Effect, Tool
@@ -132,24 +129,6 @@ def check_slot(sent: Commit, call: Call, plan: PlanRow | None) -> PlanRow:
             "OutsidePlan",
         )
     return plan
-
-
-def why_held(pack: Pack, call: Call, requester: str) -> str | None:
-    """Return why a person has to approve this call; None when it may act by itself."""
-    if requester == ANONYMOUS:
-        return "nobody signed the task, and effects for anonymous are never autonomous"
-    limits = pack.manifest.tiers[call.tool.name].autonomous_up_to
-    if limits is None:
-        return None
-    if call.effect.amount is None:
-        return f"{call.tool.name} states no amount to hold against its limit"
-    amount = call.effect.amount(call.arguments)
-    limit = limits.get(amount.currency)
-    if limit is None:
-        return f"{amount.value} {amount.currency}: no autonomous limit in this currency"
-    if amount.value > Decimal(limit):
-        return f"{amount.value} {amount.currency} is above the autonomous limit of {limit}"
-    return None
 
 
 def natural_key(call: Call) -> str | None:
