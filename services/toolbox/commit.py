@@ -7,6 +7,7 @@ from quartet.packs.load import Pack
 from quartet.resilience.failures import Failing
 from services.toolbox import gate
 from services.toolbox.approvals.asking import ask, granted
+from services.toolbox.labels.facts import facts
 from services.toolbox.ledger import Books, Entry, Ledger
 from services.toolbox.plans import locked
 from services.toolbox.policy.ruling import rule
@@ -36,7 +37,7 @@ def _through(entry: Entry, pack: Pack, sent: Commit) -> Outcome:
         return outcome_of(row)
     gate.check_verdict(sent, call)
     plan = gate.check_slot(sent, call, plan)
-    ruling = rule(entry, pack, call, plan)
+    ruling = rule(entry, pack, call, plan, facts(entry, pack, sent, call))
     key = gate.natural_key(call)
     if (first := gate.holder(entry, key)) is not None:
         return _duplicate(entry, sent, call, first)

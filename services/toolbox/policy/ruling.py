@@ -6,13 +6,14 @@ from quartet.contracts.policy import Ruling
 from quartet.contracts.task import ANONYMOUS
 from quartet.packs.load import Pack
 from services.toolbox.gate import Call
+from services.toolbox.labels.facts import Facts
 from services.toolbox.ledger import Entry
 from services.toolbox.tables import PlanRow
 
 
-def rule(entry: Entry, pack: Pack, call: Call, plan: PlanRow) -> Ruling:
+def rule(entry: Entry, pack: Pack, call: Call, plan: PlanRow, known: Facts) -> Ruling:
     """Return the tier of a call and why; pure but for what it reads of the ledger."""
-    del entry
+    del entry, known
     why = _why_held(pack, call, plan.requester)
     if why is None:
         return Ruling(tier="autonomous")
