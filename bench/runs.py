@@ -26,6 +26,7 @@ from quartet.contracts.base import Fields
 from quartet.contracts.event import Topic, type_of
 from quartet.contracts.task import Document
 from quartet.runtime.errors import SetupError
+from quartet.runtime.issuer import signed_in
 from quartet.runtime.layout import HOST
 from quartet.runtime.redis import CLIENT, OPERATOR, connect
 from quartet.trust.digest import task_id
@@ -91,12 +92,11 @@ class Tasks:
     def __post_init__(self) -> None:
         """Open the doors that a client has: console, broker, key."""
         data = self.started.data
-        token = data.console_token.read_text().strip()
         self._key = OKPKey.import_key(json.loads(data.client_key.read_text()))
         self._client, self._reader = connect(data, CLIENT), connect(data, OPERATOR)
         self._http = httpx.Client(
             base_url=f"http://{HOST}:{self.started.app('console').app_port}/api",
-            headers={"authorization": f"Bearer {token}"},
+            auth=signed_in(data),
             timeout=30,
             trust_env=False,
         )

@@ -11,6 +11,7 @@ from typing import TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from quartet.cli.signing_in import credentials
 from quartet.cli.speech import Told
 from quartet.contracts.base import Fields, Json, TaskId
 from quartet.contracts.failure import Problem
@@ -155,21 +156,18 @@ def local_address() -> str:
 def connect(
     data: DataFolder, patience_s: float = 0.0, address: str | None = None
 ) -> Iterator[Console]:
-    """Give a client for the suite of a data folder, with its bearer token.
+    """Give a client for the suite of a data folder, signed in as who speaks at the terminal.
 
     Its address is QUARTET_CONSOLE, else the pinned port. Raises Told when no suite was ever
     started on the folder.
     """
-    try:
-        token = data.console_token.read_text(encoding="utf-8").strip()
-    except OSError as error:
+    if not data.people.exists() and "QUARTET_TOKEN" not in os.environ:
         raise Told(
-            f"No suite was started on {data.root} ({data.console_token.name}: {error.strerror}). "
+            f"No suite was started on {data.root} ({data.people.name} is not there). "
             "Start one with `make run`, or name its folder with --data."
-        ) from error
-    url = address or os.environ.get("QUARTET_CONSOLE") or local_address()
-    headers = {"authorization": f"Bearer {token}"}
-    with httpx.Client(base_url=url, headers=headers, timeout=CALL_S, trust_env=False) as client:
+        )
+    url, auth = address or os.environ.get("QUARTET_CONSOLE") or local_address(), credentials(data)
+    with httpx.Client(base_url=url, auth=auth, timeout=CALL_S, trust_env=False) as client:
         yield Console(client, patience_s)
 
 

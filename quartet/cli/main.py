@@ -6,6 +6,7 @@ from quartet.cli.demo import demo
 from quartet.cli.eventing import write_event
 from quartet.cli.operations import audit_app, cases, dead_app, payments_app
 from quartet.cli.runtime import generate, runtime_app, suite_app
+from quartet.cli.signing_in import login, logout, speak_as, whoami
 from quartet.cli.tasks import submit, task_app, watch
 
 app = typer.Typer(
@@ -13,6 +14,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.callback()(speak_as)
 app.command("demo")(demo)
 app.command("submit")(submit)
 app.command("watch")(watch)
@@ -24,4 +26,7 @@ app.command("cases")(cases)
 app.add_typer(dead_app, name="dead")
 app.add_typer(runtime_app, name="runtime")
 app.add_typer(suite_app, name="suite")
+app.command("login")(login)
+app.command("logout")(logout)
+app.command("whoami")(whoami)
 app.command("generate")(generate)

@@ -16,6 +16,7 @@ import httpx
 from quartet.runtime import layout
 from quartet.runtime.build import BINARIES, ensure_binaries
 from quartet.runtime.errors import SetupError
+from quartet.runtime.issuer import make_issuer
 from quartet.runtime.leadership import leads
 from quartet.runtime.machine import require_free_ports, require_no_other_suite, suite_holder
 from quartet.runtime.processes import family, send, wait_gone
@@ -77,6 +78,7 @@ def prepare(data: layout.DataFolder, apps: tuple[layout.App, ...], binaries: Pat
     for folder in (data.redis, data.sentry, data.scheduler, data.logs, data.binaries):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     make_secrets(data, [app.app_id for app in apps])
+    make_issuer(data)
     write_configuration(data)
     write_once(data.sentry / "config.yaml", _SENTRY_CONFIGURATION)
     if binaries != data.binaries:

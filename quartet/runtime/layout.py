@@ -206,9 +206,24 @@ class DataFolder:
         return self.redis / f"{user}-password"
 
     @property
-    def console_token(self) -> Path:
-        """The bearer token of people at the console."""
-        return self.root / "console-token"
+    def issuer_key(self) -> Path:
+        """The private Ed25519 key with which the local issuer signs people in."""
+        return self.root / "keys" / "issuer.jwk.json"
+
+    @property
+    def people_keys(self) -> Path:
+        """The public keys of the local issuer."""
+        return self.root / "trust" / "people.jwks.json"
+
+    @property
+    def people(self) -> Path:
+        """The people whom the local issuer signs in."""
+        return self.root / "people.yaml"
+
+    @property
+    def session(self) -> Path:
+        """The token of `quartet login`, until it expires."""
+        return self.root / "keys" / "session-token"
 
     @property
     def client_key(self) -> Path:

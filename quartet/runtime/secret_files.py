@@ -27,7 +27,7 @@ def write_once(path: Path, text: str) -> None:
 
 
 def make_secrets(data: DataFolder, app_ids: Sequence[str]) -> None:
-    """Make what is missing: tokens by app-id, Redis passwords, client key, console token."""
+    """Make what is missing: tokens by app-id, Redis passwords, client key."""
     for app_id in app_ids:
         if app_id == CLIENT:
             continue
@@ -35,7 +35,6 @@ def make_secrets(data: DataFolder, app_ids: Sequence[str]) -> None:
         write_once(data.app_token(app_id), secrets.token_urlsafe(32))
     for user in users():
         write_once(data.redis_password(user), secrets.token_urlsafe(32))
-    write_once(data.console_token, secrets.token_urlsafe(32))
     _make_client_key(data)
 
 

@@ -2,8 +2,11 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from quartet.trust.people import AUDIENCE, LOCAL_ISSUER
 
 MODELS_FILE = Path(__file__).resolve().parents[2] / "models.yaml"
 
@@ -21,6 +24,10 @@ class Settings:
     models: Path = MODELS_FILE
     api_token: str = field(default="", repr=False)
     app_token: str = field(default="", repr=False)
+    issuer: str = LOCAL_ISSUER
+    audience: str = AUDIENCE
+    issuer_keys: str = ""
+    """A JWKS file or https address; empty: that of the local issuer."""
     urls: dict[str, str] = field(default_factory=dict, repr=False)
 
     def database(self, name: str) -> str:
@@ -47,6 +54,7 @@ def from_environment() -> Settings:
             models=Path(env.get("QUARTET_MODELS") or MODELS_FILE),
             api_token=env.get("DAPR_API_TOKEN", ""),
             app_token=env["APP_API_TOKEN"],
+            **_issuer(env),
             urls={
                 name: env[key]
                 for name in ("tasks", "ledger", "documents")
@@ -58,3 +66,16 @@ def from_environment() -> Settings:
             f"{error.args[0]} is not set: this app runs beside its sidecar. Start the suite with "
             '`make run`, or with eval "$(quartet runtime up)" and `dapr run -f .`'
         )
+
+
+def _issuer(env: Mapping[str, str]) -> dict[str, str]:
+    """Return whose tokens sign people in; exits with one line for half an issuer."""
+    names = {
+        "issuer": "QUARTET_ISSUER",
+        "audience": "QUARTET_AUDIENCE",
+        "issuer_keys": "QUARTET_ISSUER_KEYS",
+    }
+    found = {name: env[key] for name, key in names.items() if env.get(key)}
+    if found and len(found) < len(names):
+        sys.exit(f"Of an issuer of people all of {', '.join(names.values())} are needed.")
+    return found

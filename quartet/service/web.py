@@ -18,6 +18,7 @@ from quartet.contracts.matrix import VERBS, Verb, resolve
 from quartet.packs.manifest import Manifest
 from quartet.resilience.failures import Failing
 from quartet.service.log import start_logging
+from quartet.service.people import sign_in_of
 from quartet.service.settings import Settings
 
 
@@ -46,6 +47,7 @@ def build_app(
         redirect_slashes=False,
     )
     verbs = verbs_of(settings.app_id, manifest)
+    app.state.sign_in = sign_in_of(settings)
 
     app.add_middleware(Door, token=settings.app_token, verbs=verbs, open_paths=open_paths)
 

@@ -1,7 +1,6 @@
 """The console's HTTP API under ``/api``: submit, upload, query, operate; pages come later."""
 
 import base64
-import hmac
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from anyio import CapacityLimiter, to_thread
 from dapr.ext.fastapi import DaprApp
-from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from quartet.contracts.base import Fields
@@ -32,6 +31,7 @@ from quartet.packs.load import load
 from quartet.packs.manifest import Manifest
 from quartet.resilience.failures import Abandon
 from quartet.service.events import listen
+from quartet.service.people import person_at_the_door
 from quartet.service.settings import Settings, from_environment
 from quartet.service.submission import parse, request_of
 from quartet.service.web import build_app, serve
@@ -53,12 +53,6 @@ MOST_WAITING = 200
 Wait = Annotated[float, Query(ge=0, le=LONGEST_WAIT_S)]
 
 
-class NotSignedIn(Abandon):
-    """The request carries no valid bearer token."""
-
-    status = 401
-
-
 class TooLarge(Abandon):
     """The document is larger than the reader takes."""
 
@@ -74,13 +68,7 @@ def build(settings: Settings, sidecar: Sidecar) -> FastAPI:
     for topic in HEARD:
         listen(dapr, topic, feed.hear)
 
-    def signed_in(authorization: Annotated[str, Header()] = "") -> None:
-        token = (settings.data / "console-token").read_text(encoding="utf-8").strip()
-        if not hmac.compare_digest(authorization.encode(), f"Bearer {token}".encode()):
-            says = "Send `Authorization: Bearer <token>`; the token is in <data>/console-token."
-            raise NotSignedIn(says, cause="policy")
-
-    api = APIRouter(prefix="/api", dependencies=[Depends(signed_in)])
+    api = APIRouter(prefix="/api", dependencies=[Depends(person_at_the_door)])
     _serve_tasks(api, sidecar, manifest)
     _serve_operators(api, sidecar, feed)
     app.include_router(api)

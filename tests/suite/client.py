@@ -25,6 +25,7 @@ from quartet.contracts.view import (
     TaskView,
 )
 from quartet.runtime import control
+from quartet.runtime.issuer import OPERATOR, signed_in
 from quartet.runtime.layout import HOST, App, DataFolder
 from quartet.runtime.redis import connect
 from quartet.runtime.shape import shape_of
@@ -41,19 +42,19 @@ _NEWS_S = 1.0
 
 @dataclass
 class Client:
-    """Somebody with the client's key, the console's token and the broker's address."""
+    """Somebody with the client's key, a person's sign-in and the broker's address."""
 
     data: DataFolder
+    name: str = OPERATOR
     http: httpx.Client = field(init=False)
     key: OKPKey = field(init=False)
 
     def __post_init__(self) -> None:
-        """Read token and key of the data folder."""
-        token = self.data.console_token.read_text().strip()
+        """Read the key of the data folder; sign in."""
         self.key = OKPKey.import_key(json.loads(self.data.client_key.read_text()))
         self.http = httpx.Client(
             base_url=f"http://{HOST}:{app('console').app_port}/api",
-            headers={"authorization": f"Bearer {token}"},
+            auth=signed_in(self.data, self.name),
             timeout=30,
             trust_env=False,
         )
@@ -70,6 +71,10 @@ class Client:
     ) -> None:
         """Close the connections."""
         self.http.close()
+
+    def as_person(self, name: str) -> "Client":
+        """Return a client of the same suite for another person of people.yaml."""
+        return Client(self.data, name)
 
     @property
     def requester(self) -> str:

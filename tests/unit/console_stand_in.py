@@ -5,11 +5,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from joserfc.jwk import KeySetSerialization
 
 from quartet.contracts.base import Fields
 from quartet.contracts.event import DeadLetter
@@ -26,8 +28,7 @@ from quartet.contracts.view import (
     Why,
 )
 from quartet.trust.digest import digest, task_id
-
-TOKEN = "a-token"
+from quartet.trust.people import AUDIENCE, LOCAL_ISSUER, NotSignedIn, verify
 
 
 @dataclass
@@ -40,6 +41,10 @@ class StandIn:
     operations: dict[str, Any] = field(default_factory=dict)
     letters: list[DeadLetterView] = field(default_factory=list)
     url: str = ""
+    keys: KeySetSerialization = field(default_factory=lambda: KeySetSerialization(keys=[]))
+    """Whose tokens sign people in."""
+    speakers: list[str] = field(default_factory=list)
+    """Who sent each request."""
     buries: bool = False
     """Whether what is submitted becomes a dead letter."""
 
@@ -116,8 +121,12 @@ def build(stand_in: StandIn) -> FastAPI:
 
     @app.middleware("http")
     async def admit(request: Request, call_next: Any) -> Any:
-        if request.headers.get("authorization") != f"Bearer {TOKEN}":
-            return refusal(401, "NotSignedIn", "Send the token.")
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        try:
+            person = verify(token, stand_in.keys, LOCAL_ISSUER, AUDIENCE, datetime.now(UTC))
+        except NotSignedIn as error:
+            return refusal(401, "NotSignedIn", str(error))
+        stand_in.speakers.append(person.name)
         return await call_next(request)
 
     _serve_tasks(app, stand_in)

@@ -8,7 +8,9 @@ from joserfc.jwk import OKPKey
 from typer.testing import CliRunner, Result
 
 from quartet.cli.main import app
-from tests.unit.console_stand_in import TOKEN, StandIn, serving
+from quartet.runtime.issuer import make_issuer
+from quartet.runtime.layout import DataFolder
+from tests.unit.console_stand_in import StandIn, serving
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +27,10 @@ def stand_in(served: StandIn) -> StandIn:
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
+def data(tmp_path: Path, stand_in: StandIn) -> Path:
     folder = tmp_path / "data"
-    (folder / "keys").mkdir(parents=True)
-    (folder / "console-token").write_text(TOKEN)
+    make_issuer(DataFolder(folder))
+    stand_in.keys = json.loads(DataFolder(folder).people_keys.read_text())
     key = OKPKey.generate_key("Ed25519", {"kid": "me"}).as_dict(private=True)
     (folder / "keys" / "client.jwk.json").write_text(json.dumps(key))
     return folder

@@ -11,6 +11,7 @@ from dapr.proto import api_service_v1, api_v1
 from quartet.contracts.event import TOPICS
 from quartet.contracts.matrix import VERBS, Verb, resolve
 from quartet.contracts.task import TaskState
+from quartet.runtime import issuer
 from quartet.runtime.layout import HOST, App
 from quartet.runtime.shape import shape_of
 from tests.suite.client import PACK, Client, app
@@ -255,7 +256,7 @@ API = (
 def test_the_console_answers_nobody_without_its_bearer_token(
     running: Running, client: Client, method: str, path: str
 ) -> None:
-    token = running.data.console_token.read_text().strip()
+    token = issuer.token(running.data)
     app_token = running.data.app_token("console").read_text().strip()
     for headers in (
         {},
