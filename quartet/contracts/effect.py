@@ -107,6 +107,8 @@ class Settlement(Contract):
     arguments_digest: Digest
     value: Json
     spend: Spend = Spend()
+    asked: Json = None
+    """What was asked, of which ``arguments_digest`` is taken: a prompt, or a tool's arguments."""
 
 
 class Settled(Contract):

@@ -20,6 +20,7 @@ from quartet.resilience.failures import Failing
 from quartet.service.log import start_logging
 from quartet.service.people import sign_in_of
 from quartet.service.settings import Settings
+from quartet.sidecar.calling import served
 
 
 def build_app(
@@ -107,7 +108,10 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with a problem."""
-        refused = self._refused(scope) if scope["type"] == "http" else None
+        refused = None
+        if scope["type"] == "http":
+            served(scope["path"], scope["headers"])
+            refused = self._refused(scope)
         await (self._app if refused is None else problem(refused))(scope, receive, send)
 
     def _refused(self, scope: Scope) -> Problem | None:

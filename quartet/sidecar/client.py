@@ -12,10 +12,12 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from pydantic import BaseModel, ValidationError
 
-from quartet.contracts.base import Contract, Json
+from quartet.contracts.base import Contract, Json, TaskId
+from quartet.contracts.chat import ChatRequest
 from quartet.contracts.event import TOPICS, Topic, type_of
 from quartet.contracts.failure import Failure, Problem
 from quartet.resilience.failures import Abandon, Failing, RetryLater, failing
+from quartet.sidecar.calling import headers_for
 
 Got = TypeVar("Got", bound=BaseModel)
 PUBSUB = "pubsub"
@@ -54,7 +56,7 @@ class Sidecar:
             "GET" if sent is None else "POST",
             url,
             content=None if sent is None else sent.model_dump_json(),
-            headers={"content-type": JSON},
+            headers={"content-type": JSON, **headers_for(_task_of(sent))},
             timeout=httpx.Timeout(timeout_s, connect=5.0),
         )
         answer = self._send(request, f"{app_id} {path}")
@@ -187,6 +189,13 @@ class SidecarState:
                 raise
             return found
         return self.get(key)
+
+
+def _task_of(sent: BaseModel | None) -> TaskId | None:
+    """Return the task that a message is about, if it names one."""
+    about = sent.purpose if isinstance(sent, ChatRequest) else sent
+    task = getattr(about, "task", None)
+    return task if isinstance(task, str) else None
 
 
 def refused(answer: httpx.Response, what: str) -> Failing:

@@ -74,6 +74,7 @@ class Door:
                 "id": completion.id,
             },
             spend=spend,
+            asked=asked,
         )
         self.toolbox.call("toolbox", "settle", settlement, Settled, SETTLE_TIMEOUT_S)
 

@@ -73,6 +73,7 @@ class Desk:
             tool=name,
             arguments_digest=digest(call.arguments),
             value=result,
+            asked=call.arguments,
         )
         settled = self.toolbox.call("toolbox", "settle", settlement, Settled, SETTLE_TIMEOUT_S)
         return ToolAnswer(value=settled.value, result=result)

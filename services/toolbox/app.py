@@ -7,6 +7,7 @@ from typing import Protocol
 
 from fastapi import FastAPI
 
+from quartet.contracts.audit import Act, AuditGrowth, AuditRoot, Noted
 from quartet.contracts.base import Fields, Json, Name, TaskId
 from quartet.contracts.effect import (
     Commit,
@@ -28,6 +29,8 @@ from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar
 from quartet.sidecar.ports import Publisher
 from services.toolbox import compensation, plans, reading, values
+from services.toolbox.audit import sequence
+from services.toolbox.audit.acts import note
 from services.toolbox.commit import commit
 from services.toolbox.jobs import Scheduler, registered
 from services.toolbox.ledger import Ledger, open_ledger
@@ -53,6 +56,7 @@ def build(settings: Settings, pack: Pack, ledger: Ledger, sidecar: Ports) -> Fas
     app = build_app(settings, pack.manifest, running)
     _coordinator_routes(app, pack, ledger, sidecar)
     _value_routes(app, pack, ledger)
+    _audit_routes(app, ledger)
 
     @app.post("/callers/console/operations/{name}")
     def operation(name: str, sent: Fields) -> Json:
@@ -102,6 +106,22 @@ def _value_routes(app: FastAPI, pack: Pack, ledger: Ledger) -> None:
     def settle(caller: Name, sent: Settlement) -> Settled:
         kept = ledger.settled(lambda entry: values.keep(entry, pack, caller, sent))
         return Settled(value=kept)
+
+
+def _audit_routes(app: FastAPI, ledger: Ledger) -> None:
+    @app.post("/callers/{caller}/record")
+    def record(caller: Name, act: Act) -> Noted:
+        return ledger.settled(lambda entry: note(entry, caller, act))
+
+    @app.get("/callers/coordinator/audit/root")
+    def audit_root() -> AuditRoot:
+        with ledger.read() as entry:
+            return sequence.root(entry.session)
+
+    @app.get("/callers/coordinator/audit/growth/{old}")
+    def audit_growth(old: int) -> AuditGrowth:
+        with ledger.read() as entry:
+            return sequence.growth(entry.session, old)
 
 
 def main() -> None:

@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 from quartet.contracts.effect import EffectStatus
 from quartet.packs.load import Pack
 from quartet.trust.digest import digest
+from quartet.trust.merkle import Tree, leaf
 from services.toolbox.tables import (
     ApprovalRow,
+    AuditHead,
     AuditRow,
     EffectRow,
     PlanRow,
@@ -33,9 +35,15 @@ def problems(session: Session, pack: Pack) -> tuple[str, ...]:
 
 def _audit(session: Session) -> Iterator[str]:
     rows = session.scalars(select(AuditRow).order_by(AuditRow.sequence)).all()
+    head = session.get_one(AuditHead, 1)
     if [r.sequence for r in rows] != list(range(1, len(rows) + 1)):
         yield "the audit sequence has a gap"
     yield from (f"audit {r.sequence} was changed" for r in rows if digest(r.record) != r.digest)
+    tree = Tree()
+    for row in rows:
+        tree.grow(leaf(row.record))
+    if tree != Tree.packed(head.sequence, head.peaks or b""):
+        yield "the audit is not what the tree was grown from"
 
 
 def _outcomes(session: Session) -> Iterator[str]:

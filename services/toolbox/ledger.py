@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 from quartet.contracts.base import Fields
 from quartet.packs.load import Pack
 from quartet.service.database import READING, connect, migrate, told
-from quartet.trust.digest import canonical, digest
-from services.toolbox.tables import AuditHead, AuditRow, PostingRow
+from services.toolbox.audit.records import record_of
+from services.toolbox.audit.sequence import append
+from services.toolbox.tables import AuditRow, PostingRow
 
 Got = TypeVar("Got")
 HERE = Path(__file__).parent
@@ -42,23 +43,12 @@ class Entry:
 
     def record(self, actor: str, kind: str, task: str | None, body: Fields) -> None:
         """Add an audit record; its number is drawn when the transaction ends."""
-        at = self.now.isoformat()
-        data = canonical({"at": at, "actor": actor, "kind": kind, "task": task, "body": body})
-        self.records.append(
-            AuditRow(
-                at=self.now, actor=actor, kind=kind, task=task, record=data, digest=digest(data)
-            )
-        )
+        self.records.append(record_of(self.session, self.now, actor, kind, task, body))
 
     def number_records(self) -> None:
         """Draw the next numbers of the one sequence, under the lock of its head."""
-        if not self.records:
-            return
-        head = self.session.get_one(AuditHead, 1, with_for_update=True, populate_existing=True)
-        for row in self.records:
-            head.sequence += 1
-            row.sequence = head.sequence
-            self.session.add(row)
+        if self.records:
+            append(self.session, self.records)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ class AuditPage(Contract):
 
     after: int = Field(default=0, ge=0, description="The sequence number after which to begin.")
     limit: int = Field(default=500, ge=1, le=5000, description="How many records at most.")
+    task: TaskId | None = Field(default=None, description="Only the records of this task.")
 
 
 class Record(Contract):
@@ -71,12 +72,10 @@ def list_cases(arguments: NoArguments, books: ToolBooks) -> Cases:
 
 def export_audit(arguments: AuditPage, books: ToolBooks) -> Records:
     """Give audit records in their sequence, as the canonical JSON that each digest covers."""
-    rows = books.session.scalars(
-        select(AuditRow)
-        .where(AuditRow.sequence > arguments.after)
-        .order_by(AuditRow.sequence)
-        .limit(arguments.limit)
-    )
+    query = select(AuditRow).where(AuditRow.sequence > arguments.after)
+    if arguments.task is not None:
+        query = query.where(AuditRow.task == arguments.task)
+    rows = books.session.scalars(query.order_by(AuditRow.sequence).limit(arguments.limit))
     return Records(
         records=tuple(
             Record(sequence=r.sequence, digest=r.digest, record=r.record.decode()) for r in rows

@@ -27,6 +27,7 @@ def call(ledger: Ledger, pack: Pack, caller: Name, name: str, sent: ToolCall) ->
         tool=name,
         arguments_digest=digest(sent.arguments),
         value=result,
+        asked=sent.arguments,
     )
     value = ledger.settled(lambda entry: keep(entry, pack, "toolbox", settlement))
     return ToolAnswer(value=value, result=result)

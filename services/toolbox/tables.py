@@ -135,14 +135,18 @@ class AuditRow(Base):
     task: Mapped[str | None] = mapped_column(String(26), index=True)
     record: Mapped[bytes] = mapped_column(LargeBinary)
     digest: Mapped[str] = mapped_column(String(71))
+    act: Mapped[str | None] = mapped_column(String(265))
+    """Of another app's own act: ``<app-id>/<id>``, so that it is recorded once."""
+    __table_args__ = (Index("one_record_per_act", "act", unique=True),)
 
 
 class AuditHead(Base):
-    """The last sequence number, one row; locking it orders the writers."""
+    """The last sequence number and the tree's peaks, one row; locking it orders the writers."""
 
     __tablename__ = "audit_head"
     id: Mapped[int] = mapped_column(primary_key=True)
     sequence: Mapped[int]
+    peaks: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class ManualCaseRow(Base):

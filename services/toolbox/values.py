@@ -2,13 +2,14 @@
 
 from decimal import Decimal
 
-from quartet.contracts.base import Fields, Json, Name, TaskId, ValueId
+from quartet.contracts.base import Digest, Fields, Json, Name, TaskId, ValueId
 from quartet.contracts.effect import Settlement, StoredValue
 from quartet.packs.load import Pack
 from quartet.packs.reference import ByReference, Lookup
 from quartet.packs.tool import Kind, Tool
 from quartet.resilience.failures import RetryChanged
 from quartet.trust.digest import digest
+from services.toolbox.audit import contents
 from services.toolbox.ledger import Entry
 from services.toolbox.refusals import NotThere, PolicyRefusal
 from services.toolbox.tables import CallRow, ValueRow
@@ -43,7 +44,7 @@ def keep(entry: Entry, pack: Pack, producer: Name, sent: Settlement) -> ValueId:
     value = value_id(sent)
     if entry.session.get(ValueRow, (sent.task, value)) is not None:
         return value
-    shared = sent.model_dump(mode="json", exclude={"value", "spend"})
+    shared = sent.model_dump(mode="json", exclude={"value", "spend", "asked"})
     entry.session.add(
         ValueRow(**shared, id=value, producer=producer, content=sent.value, stored_at=entry.now)
     )
@@ -54,9 +55,23 @@ def keep(entry: Entry, pack: Pack, producer: Name, sent: Settlement) -> ValueId:
         "value": value,
         "content_digest": digest(sent.value),
         "spend": sent.spend.model_dump(mode="json"),
+        "asked": _asked(entry, sent),
     }
     entry.record(producer, "value-stored", sent.task, body)
     return value
+
+
+def _asked(entry: Entry, sent: Settlement) -> Digest | None:
+    """Keep what was asked, for the record; refuse when it is not what was digested."""
+    if sent.asked is None:
+        return None
+    if digest(sent.asked) != sent.arguments_digest:
+        raise RetryChanged(
+            f"{sent.arguments_digest} is not the digest of what was asked of {sent.tool}.",
+            cause="data",
+            title="DigestMismatch",
+        )
+    return contents.keep(entry.session, entry.now, sent.asked)
 
 
 def find(entry: Entry, task: TaskId, value: ValueId) -> StoredValue:
