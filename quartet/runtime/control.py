@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from quartet.runtime import layout
+from quartet.runtime.attestation import Mint
 from quartet.runtime.build import BINARIES, ensure_binaries
 from quartet.runtime.errors import SetupError
 from quartet.runtime.issuer import make_issuer
@@ -28,8 +29,8 @@ from quartet.runtime.redis import (
     require_append_only,
     write_configuration,
 )
-from quartet.runtime.secret_files import make_secrets, write_once
-from quartet.runtime.supervisor import sentry
+from quartet.runtime.secret_files import make_secrets, write_secret
+from quartet.runtime.sentry import certificate_life, command_line, sentry_configuration
 
 Say = Callable[[str], None]
 _READY_WITHIN_S = 60.0
@@ -39,17 +40,6 @@ _HEALTH = {
     "placement": layout.PLACEMENT_HEALTH_PORT,
     "scheduler": layout.SCHEDULER_HEALTH_PORT,
 }
-_SENTRY_CONFIGURATION = """\
-apiVersion: dapr.io/v1alpha1
-kind: Configuration
-metadata:
-  name: sentry
-spec:
-  mtls:
-    enabled: true
-    workloadCertTTL: 24h
-    allowedClockSkew: 15m
-"""
 
 
 def up(data: layout.DataFolder, apps: tuple[layout.App, ...], say: Say) -> None:
@@ -64,6 +54,7 @@ def up(data: layout.DataFolder, apps: tuple[layout.App, ...], say: Say) -> None:
     prepare(data, apps, binaries)
     if running is None:
         require_free_ports(layout.CONTROL_PORTS | _app_ports(apps))
+        Mint(data).renew()
         if not data.trust_anchors.exists():
             say("making certificates")
             _make_certificates(data)
@@ -80,7 +71,8 @@ def prepare(data: layout.DataFolder, apps: tuple[layout.App, ...], binaries: Pat
     make_secrets(data, [app.app_id for app in apps])
     make_issuer(data)
     write_configuration(data)
-    write_once(data.sentry / "config.yaml", _SENTRY_CONFIGURATION)
+    write_secret(data.sentry / "config.yaml", sentry_configuration(data, certificate_life()))
+    data.app_ids.write_text(json.dumps([app.app_id for app in apps]) + "\n")
     if binaries != data.binaries:
         _link(data.binaries / "redis-server", find_server())
         for name in BINARIES:
@@ -108,7 +100,9 @@ def _make_certificates(data: layout.DataFolder) -> None:
     first six seconds, while sidecars already want their certificates.
     """
     with (data.logs / "sentry.log").open("ab") as log:
-        maker = subprocess.Popen(sentry(data), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        maker = subprocess.Popen(
+            command_line(data), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
     deadline = time.monotonic() + _READY_WITHIN_S
     with httpx.Client(timeout=2, trust_env=False) as client:
         while not _healthy(client, layout.SENTRY_HEALTH_PORT):

@@ -52,17 +52,19 @@ def sidecar_arguments(given: Sequence[str]) -> list[str]:
 def sidecar_environment(
     data: layout.DataFolder, app_id: str, inherited: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the sidecar's environment: trust anchors, its own two tokens, Redis' password.
+    """Return the sidecar's environment: trust anchors, its own tokens, Redis' password.
 
     Raises:
         FileNotFoundError: the data folder has no such secret; the file's name says which.
 
     """
+    data.sentry_token(app_id).stat()  # read by daprd itself, and again at each renewal
     env = {name: inherited[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in inherited}
     env |= {
         "NAMESPACE": layout.NAMESPACE,
         "DAPR_HOST_IP": layout.HOST,
         "DAPR_TRUST_ANCHORS": data.trust_anchors.read_text(),
+        "DAPR_SENTRY_TOKEN_FILE": str(data.sentry_token(app_id)),
         "GOGC": "400",
         "QUARTET_REDIS_PASSWORD": data.redis_password(REDIS_USER).read_text().strip(),
     }

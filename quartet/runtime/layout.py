@@ -159,6 +159,25 @@ class DataFolder:
         return self.sentry / "ca.crt"
 
     @property
+    def attestation(self) -> Path:
+        """The keys that mint the tokens shown to Sentry; the supervisor's own."""
+        return self.root / "attestation"
+
+    @property
+    def attestation_keys(self) -> Path:
+        """The public minting keys; alone in their folder, which Sentry watches."""
+        return self.attestation / "public" / "jwks.json"
+
+    def sentry_token(self, subject: str) -> Path:
+        """Return the file with the token that an app-id's sidecar shows to Sentry."""
+        return self.attestation / "tokens" / subject
+
+    @property
+    def app_ids(self) -> Path:
+        """The app-ids of the suite that runs on this folder, as a JSON list."""
+        return self.runtime / "apps.json"
+
+    @property
     def scheduler(self) -> Path:
         """The scheduler's etcd files."""
         return self.root / "scheduler"

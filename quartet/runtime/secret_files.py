@@ -16,8 +16,12 @@ LOCAL_REQUESTER = "local-client"
 
 def write_once(path: Path, text: str) -> None:
     """Write a secret that is not there yet; readable by its owner only."""
-    if path.exists():
-        return
+    if not path.exists():
+        write_secret(path, text)
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Put a secret in place, whole or not at all; readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from quartet.runtime import layout
+from quartet.runtime.attestation import Mint
 from quartet.runtime.children import Keeper, Kept, Program
 from quartet.runtime.errors import SetupError
 from quartet.runtime.leadership import Leadership
 from quartet.runtime.machine import greet_callers, name_holder, take_suite_lock
+from quartet.runtime.sentry import command_line, listening
 
 SCHEDULER = "scheduler"
-_QUIET = ("--enable-metrics=false", "--metrics-listen-address", layout.HOST)
 
 
 def control_plane(data: layout.DataFolder) -> list[Program]:
@@ -28,36 +29,22 @@ def control_plane(data: layout.DataFolder) -> list[Program]:
         _program(
             data, "redis", [str(data.binaries / "redis-server"), str(data.redis / "redis.conf")]
         ),
-        _program(data, "sentry", sentry(data)),
-        _program(data, "placement", _placement(data), needs_anchors=True),
-        _program(data, SCHEDULER, _scheduler(data), needs_anchors=True),
+        _program(data, "sentry", command_line(data)),
+        _program(data, "placement", _placement(data), attested=True),
+        _program(data, SCHEDULER, _scheduler(data), attested=True),
     ]
 
 
 def _program(
-    data: layout.DataFolder, name: str, argv: Sequence[str], *, needs_anchors: bool = False
+    data: layout.DataFolder, name: str, argv: Sequence[str], *, attested: bool = False
 ) -> Program:
     env = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
     env |= {"NAMESPACE": layout.NAMESPACE, "GOGC": "400"}
     log = data.logs / f"{name}.log"
-    if needs_anchors:
+    if attested:
+        env["DAPR_SENTRY_TOKEN_FILE"] = str(data.sentry_token(f"dapr-{name}"))
         return Program(name, argv, env, log, data.root, may_start=data.trust_anchors.exists)
     return Program(name, argv, env, log, data.root)
-
-
-def _redis(data: layout.DataFolder) -> list[str]:
-    return [str(data.binaries / "redis-server"), str(data.redis / "redis.conf")]
-
-
-def sentry(data: layout.DataFolder) -> list[str]:
-    """Return Sentry's command line; it makes the certificates of a data folder that has none."""
-    return [
-        str(data.binaries / "sentry"),
-        *("--mode", "standalone", "--config", str(data.sentry / "config.yaml")),
-        *("--issuer-credentials", str(data.sentry)),
-        *("--trust-domain", layout.CONTROL_PLANE_TRUST_DOMAIN),
-        *_listening(layout.SENTRY_PORT, layout.SENTRY_HEALTH_PORT, layout.SENTRY_METRICS_PORT),
-    ]
 
 
 def _placement(data: layout.DataFolder) -> list[str]:
@@ -72,7 +59,7 @@ def _placement(data: layout.DataFolder) -> list[str]:
         *("--id", "dapr-placement-0"),
         *("--initial-cluster", f"dapr-placement-0={layout.HOST}:{layout.PLACEMENT_RAFT_PORT}"),
         *("--disseminate-timeout", "10s"),
-        *_listening(
+        *listening(
             layout.PLACEMENT_PORT, layout.PLACEMENT_HEALTH_PORT, layout.PLACEMENT_METRICS_PORT
         ),
         *_secured(data),
@@ -88,19 +75,10 @@ def _scheduler(data: layout.DataFolder) -> list[str]:
         *("--etcd-data-dir", str(data.scheduler), "--etcd-initial-cluster", peer),
         *("--etcd-client-listen-address", layout.HOST),
         *("--etcd-client-port", str(layout.ETCD_CLIENT_PORT)),
-        *_listening(
+        *listening(
             layout.SCHEDULER_PORT, layout.SCHEDULER_HEALTH_PORT, layout.SCHEDULER_METRICS_PORT
         ),
         *_secured(data),
-    ]
-
-
-def _listening(port: int, health: int, metrics: int) -> list[str]:
-    return [
-        *("--listen-address", layout.HOST, "--port", str(port)),
-        *("--healthz-listen-address", layout.HOST, "--healthz-port", str(health)),
-        *(*_QUIET, "--metrics-port", str(metrics)),
-        *("--log-level", "warn"),
     ]
 
 
@@ -114,7 +92,7 @@ def _secured(data: layout.DataFolder) -> list[str]:
 
 
 class Watch:
-    """Writes the status file after each change, and looks after the scheduler's leadership."""
+    """Writes the status file after each change; renews tokens; minds the scheduler's leadership."""
 
     def __init__(self, data: layout.DataFolder, lock: socket.socket) -> None:
         """Take the data folder and the suite's lock."""
@@ -122,6 +100,8 @@ class Watch:
         self._leadership = Leadership(data.leadership)
         self._scheduler: str | None = None
         self._lock = lock
+        self._mint = Mint(data)
+        self._mint.renew()
 
     def changed(self, kept: Sequence[Kept]) -> None:
         """Replace the status file."""
@@ -142,8 +122,9 @@ class Watch:
         partial.replace(self._status)
 
     def each_turn(self) -> None:
-        """Answer those who ask for the lock's holder; look after the scheduler's leadership."""
+        """Answer those who ask for the lock's holder; renew tokens; mind the leadership."""
         greet_callers(self._lock)
+        self._mint.renew()
         if self._scheduler:
             self._leadership.look(self._scheduler)
 

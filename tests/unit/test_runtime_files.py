@@ -20,7 +20,7 @@ from quartet.runtime.machine import require_free_ports
 from quartet.runtime.manifests import out_of_date, write
 from quartet.runtime.redis import behind, write_configuration
 from quartet.runtime.runfile import run_file
-from quartet.runtime.secret_files import make_secrets
+from quartet.runtime.secret_files import make_secrets, write_secret
 from quartet.runtime.topics import TRAFFIC
 from tests.suite.here import SHAPE
 
@@ -42,6 +42,8 @@ def prepared(folder: Path) -> layout.DataFolder:
     make_secrets(data, [app.app_id for app in SHAPE.apps])
     data.sentry.mkdir()
     data.trust_anchors.write_text("-----BEGIN CERTIFICATE-----")
+    for app in SHAPE.apps:
+        write_secret(data.sentry_token(app.app_id), "a token")
     return data
 
 
@@ -168,7 +170,16 @@ def test_the_sidecar_gets_sentry_s_real_port_and_its_own_tokens(tmp_path: Path) 
     assert arguments[arguments.index("--sentry-address") + 1] == "127.0.0.1:7601"
     assert env["DAPR_API_TOKEN"] == data.api_token("planner").read_text()
     assert env["APP_API_TOKEN"] == data.app_token("planner").read_text()
+    assert env["DAPR_SENTRY_TOKEN_FILE"] == str(data.sentry_token("planner"))
     assert "SECRET" not in env
+
+
+def test_a_sidecar_without_an_attestation_token_is_not_started(tmp_path: Path) -> None:
+    data = prepared(tmp_path)
+    data.sentry_token("planner").unlink()
+
+    with pytest.raises(FileNotFoundError, match="tokens/planner"):
+        sidecar_environment(data, "planner", {})
 
 
 def test_the_client_s_sidecar_has_no_token(tmp_path: Path) -> None:
