@@ -99,13 +99,24 @@ def _natural_key(arguments: Matched) -> str:
     return f"{m.kind}:{m.vendor_id}:{m.normal_number}"
 
 
+def _counterparty(arguments: Matched) -> str:
+    m = arguments.match
+    return f"{m.vendor_name} ({m.vendor_id}), account {m.iban}"
+
+
 def _amount(arguments: Matched) -> Amount:
     return Amount(arguments.match.amount_due, arguments.match.currency)
 
 
 @tool(
     "write",
-    Effect(says=_says_payment, natural_key=_natural_key, amount=_amount, compensate=cancel_payment),
+    Effect(
+        says=_says_payment,
+        natural_key=_natural_key,
+        amount=_amount,
+        counterparty=_counterparty,
+        compensate=cancel_payment,
+    ),
 )
 def schedule_payment(arguments: SchedulePayment, books: Books) -> Scheduled:
     """Schedule the payment of a matched invoice for the next payment run.
@@ -119,7 +130,13 @@ def schedule_payment(arguments: SchedulePayment, books: Books) -> Scheduled:
 
 @tool(
     "write",
-    Effect(says=_says_credit, natural_key=_natural_key, amount=_amount, compensate=cancel_payment),
+    Effect(
+        says=_says_credit,
+        natural_key=_natural_key,
+        amount=_amount,
+        counterparty=_counterparty,
+        compensate=cancel_payment,
+    ),
 )
 def schedule_credit(arguments: ScheduleCredit, books: Books) -> Scheduled:
     """Schedule a matched credit note: it reduces what the vendor is paid in the next runs."""

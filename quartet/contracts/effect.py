@@ -6,9 +6,12 @@ from pydantic import Field
 
 from quartet.contracts.base import Contract, Digest, Fields, Json, Line, Name, TaskId, ValueId
 from quartet.contracts.plan import Plan
-from quartet.contracts.work import Verdict, WorkResult
+from quartet.contracts.work import Feedback, Verdict, WorkResult
 
-EffectStatus = Literal["applied", "held", "duplicate", "rejected", "expired", "compensated"]
+EffectStatus = Literal[
+    "applied", "held", "duplicate", "rejected", "expired", "resolved", "compensated"
+]
+"""``resolved``: a person did by hand what the effect was for; it is never applied."""
 
 
 class Registration(Contract):
@@ -41,7 +44,7 @@ class Outcome(Contract):
     """What became of an effect key; stored, and given again to whoever asks again.
 
     ``held`` waits for a person; ``duplicate`` names the task whose live effect has the natural
-    key in ``duplicate_of``.
+    key in ``duplicate_of``; ``guidance`` is what a person who rejected it wants done instead.
     """
 
     task: TaskId
@@ -54,6 +57,7 @@ class Outcome(Contract):
     natural_key: str | None = None
     duplicate_of: TaskId | None = None
     result: Fields = Field(default_factory=dict)
+    guidance: Feedback = ""
 
 
 class Undo(Contract):

@@ -41,11 +41,16 @@ class Proposal(Contract):
 
 
 class WorkResult(Contract):
-    """The typed result of one subtask: a small decision, its grounds, and proposals."""
+    """The typed result of one subtask: a small decision, its grounds, and proposals.
+
+    ``asks`` is a question for a person: with one, no proposal is carried out before somebody
+    has approved it. For what is unsure, cannot be undone, or is outside the specialist's domain.
+    """
 
     decision: Name
     summary: Line = ""
     confidence: Share = 1.0
+    asks: Line = ""
     findings: Annotated[tuple[Finding, ...], Field(max_length=50)] = ()
     values: Annotated[tuple[ValueId, ...], Field(max_length=50)] = ()
     proposals: Annotated[tuple[Proposal, ...], Field(max_length=20)] = ()

@@ -69,7 +69,8 @@ class CannotUndo(Exception):
 class Effect:
     """What a write tool declares of its effect; every callable takes the tool's arguments.
 
-    ``natural_key`` names the thing that may be effected only once; ``amount`` is what it moves;
+    ``natural_key`` names the thing that may be effected only once; ``amount`` is what it moves,
+    ``counterparty`` to or from whom, for people;
     ``compensate(arguments, result, books)`` undoes it or raises CannotUndo; ``says`` tells it in
     plain words to people.
     """
@@ -77,6 +78,7 @@ class Effect:
     says: Callable[[Any], str]
     natural_key: Callable[[Any], str] | None = None
     amount: Callable[[Any], Amount] | None = None
+    counterparty: Callable[[Any], str] | None = None
     compensate: Callable[[Any, Any, Books], None] | None = None
 
 

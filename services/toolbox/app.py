@@ -29,6 +29,9 @@ from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar
 from quartet.sidecar.ports import Publisher
 from services.toolbox import compensation, plans, reading, values
+from services.toolbox.approvals.rounds import Rounds
+from services.toolbox.approvals.routes import NOBODY_DECIDES, Approvals, serve_approvals
+from services.toolbox.approvals.rules import Rules
 from services.toolbox.audit import sequence
 from services.toolbox.audit.acts import note
 from services.toolbox.commit import commit
@@ -42,21 +45,29 @@ class Ports(Scheduler, Publisher, Protocol):
     """What the toolbox asks of its sidecar."""
 
 
-def build(settings: Settings, pack: Pack, ledger: Ledger, sidecar: Ports) -> FastAPI:
-    """Return the app over an open ledger; the jobs are registered while it serves."""
+def build(
+    settings: Settings,
+    pack: Pack,
+    ledger: Ledger,
+    sidecar: Ports,
+    approvals: Approvals = NOBODY_DECIDES,
+) -> FastAPI:
+    """Return the app over an open ledger; jobs are registered, rounds made while it serves."""
+    rounds = Rounds(ledger, sidecar, every_s=approvals.round_every_s)
 
     @contextmanager
     def running() -> Iterator[None]:
         for name in pack.manifest.at_start:
             operate(ledger, pack, "toolbox", name, {})
-        with registered(pack.manifest.jobs, sidecar):
+        with registered(pack.manifest.jobs, sidecar), rounds.running():
             yield
         ledger.close()
 
     app = build_app(settings, pack.manifest, running)
-    _coordinator_routes(app, pack, ledger, sidecar)
+    _coordinator_routes(app, pack, ledger, approvals.rules, rounds)
     _value_routes(app, pack, ledger)
     _audit_routes(app, ledger)
+    serve_approvals(app, ledger, approvals, rounds)
 
     @app.post("/callers/console/operations/{name}")
     def operation(name: str, sent: Fields) -> Json:
@@ -72,18 +83,18 @@ def build(settings: Settings, pack: Pack, ledger: Ledger, sidecar: Ports) -> Fas
     return app
 
 
-def _coordinator_routes(app: FastAPI, pack: Pack, ledger: Ledger, publisher: Publisher) -> None:
+def _coordinator_routes(
+    app: FastAPI, pack: Pack, ledger: Ledger, rules: Rules, rounds: Rounds
+) -> None:
     @app.post("/callers/coordinator/plans")
     def register_plan(sent: Registration) -> Registered:
         return ledger.settled(lambda entry: plans.register(entry, sent))
 
     @app.post("/callers/coordinator/commit")
     def commit_proposal(sent: Commit) -> Outcome:
-        outcome = commit(ledger, pack, sent)
+        outcome = commit(ledger, pack, sent, rules)
         if outcome.status == "held":
-            # After the transaction, and again whenever the key is asked for: at least once.
-            event = f"{outcome.task}.{outcome.slot}.{outcome.call_digest[7:15]}"
-            publisher.publish("approval-requested", event, outcome)
+            rounds.poke()
         return outcome
 
     @app.post("/callers/coordinator/compensate")

@@ -11,8 +11,9 @@ from quartet.contracts.effect import EffectStatus
 from quartet.packs.load import Pack
 from quartet.trust.digest import digest
 from quartet.trust.merkle import Tree, leaf
+from services.toolbox.approvals.checks import approvals
+from services.toolbox.gate import LIVE
 from services.toolbox.tables import (
-    ApprovalRow,
     AuditHead,
     AuditRow,
     EffectRow,
@@ -29,7 +30,7 @@ def problems(session: Session, pack: Pack) -> tuple[str, ...]:
         *_natural_keys(session),
         *_slots(session),
         *_postings(session, pack),
-        *_approvals(session),
+        *approvals(session),
     )
 
 
@@ -69,7 +70,8 @@ _RECORDS: dict[EffectStatus, tuple[str, ...]] = {
     "compensated": ("effect-intended", "effect-applied", "effect-compensated"),
     "held": ("effect-intended", "effect-held"),
     "rejected": ("effect-intended", "effect-held", "effect-rejected"),
-    "expired": ("effect-intended", "effect-held"),
+    "expired": ("effect-intended", "effect-held", "effect-expired"),
+    "resolved": ("effect-intended", "effect-held", "effect-resolved"),
     "duplicate": ("effect-duplicate",),
 }
 
@@ -87,7 +89,7 @@ def _told(session: Session) -> Counter[tuple[str, str, str]]:
 def _natural_keys(session: Session) -> Iterator[str]:
     live = session.scalars(
         select(EffectRow.natural_key)
-        .where(EffectRow.status.in_(("held", "applied")), EffectRow.natural_key.is_not(None))
+        .where(EffectRow.status.in_(LIVE), EffectRow.natural_key.is_not(None))
         .group_by(EffectRow.natural_key)
         .having(func.count() > 1)
     )
@@ -118,12 +120,3 @@ def _postings(session: Session, pack: Pack) -> Iterator[str]:
             yield f"{key} is {effect.status} and its postings are not undone"
         if effect.status not in ("applied", "compensated") and key in posted:
             yield f"{key} is {effect.status} and has postings"
-
-
-def _approvals(session: Session) -> Iterator[str]:
-    held = select(EffectRow.task, EffectRow.slot).where(EffectRow.status == "held")
-    waiting = select(ApprovalRow.task, ApprovalRow.slot).where(ApprovalRow.state == "waiting")
-    effects = {(task, slot) for task, slot in session.execute(held)}
-    approvals = {(task, slot) for task, slot in session.execute(waiting)}
-    if effects != approvals:
-        yield f"held effects {sorted(effects)} differ from waiting approvals {sorted(approvals)}"

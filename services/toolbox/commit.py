@@ -2,11 +2,13 @@
 
 from quartet.contracts.base import Fields
 from quartet.contracts.effect import Commit, EffectStatus, Outcome
-from quartet.contracts.policy import Ruling
 from quartet.packs.load import Pack
 from quartet.resilience.failures import Failing
 from services.toolbox import gate
-from services.toolbox.approvals.asking import ask, granted
+from services.toolbox.approvals.asking import ask, granted, raised
+from services.toolbox.approvals.ending import HELD, withdraw_effect
+from services.toolbox.approvals.evidence import Matter
+from services.toolbox.approvals.rules import RULES, Rules
 from services.toolbox.labels.facts import facts
 from services.toolbox.ledger import Books, Entry, Ledger
 from services.toolbox.plans import locked
@@ -14,13 +16,13 @@ from services.toolbox.policy.ruling import rule
 from services.toolbox.tables import EffectRow
 
 
-def commit(ledger: Ledger, pack: Pack, sent: Commit) -> Outcome:
+def commit(ledger: Ledger, pack: Pack, sent: Commit, rules: Rules = RULES) -> Outcome:
     """Return what becomes of the effect key, applying its effect at most once, ever.
 
     Raises Failing when the gate or the tool refuses: nothing is applied, the refusal is audited.
     """
     try:
-        return ledger.settled(lambda entry: _through(entry, pack, sent))
+        return ledger.settled(lambda entry: _through(entry, pack, sent, rules))
     except Failing as error:
         if error.failure.title != "LedgerAway":
             with ledger.write() as entry:
@@ -30,20 +32,33 @@ def commit(ledger: Ledger, pack: Pack, sent: Commit) -> Outcome:
         raise
 
 
-def _through(entry: Entry, pack: Pack, sent: Commit) -> Outcome:
+def _through(entry: Entry, pack: Pack, sent: Commit, rules: Rules) -> Outcome:
     plan = locked(entry, sent.task)
     call = gate.normal_form(entry, pack, sent)
-    if (row := gate.stored(entry, sent, call)) is not None:
+    if (row := gate.stored(entry, sent, call)) is not None and row.status != "held":
         return outcome_of(row)
     gate.check_verdict(sent, call)
     plan = gate.check_slot(sent, call, plan)
     ruling = rule(entry, pack, call, plan, facts(entry, pack, sent, call))
+    matter = Matter(pack, sent, call, plan, raised(ruling, sent.result.asks))
+    if row is not None:
+        return _held_before(entry, row, matter, rules)
     key = gate.natural_key(call)
+    withdraw_effect(entry, sent.task, sent.slot, key)
     if (first := gate.holder(entry, key)) is not None:
         return _duplicate(entry, sent, call, first)
-    if not granted(entry, None, call, ruling):
-        return _hold(entry, sent, call, key, ruling)
+    if not granted(entry, None, matter, rules):
+        return _hold(entry, matter, key, rules)
     return _apply(entry, sent, call, key)
+
+
+def _held_before(entry: Entry, row: EffectRow, matter: Matter, rules: Rules) -> Outcome:
+    """Go on with an effect that people were asked about: only the ledger's approval counts."""
+    if not granted(entry, row, matter, rules):
+        return outcome_of(row)
+    row.status = "applied"
+    row.says = row.says.removeprefix(HELD)
+    return _run(entry, row, matter.call)
 
 
 def _apply(entry: Entry, sent: Commit, call: gate.Call, key: str | None) -> Outcome:
@@ -51,17 +66,22 @@ def _apply(entry: Entry, sent: Commit, call: gate.Call, key: str | None) -> Outc
     row.says = call.effect.says(call.arguments)[:500]
     entry.session.flush()
     entry.record("toolbox", "effect-intended", sent.task, _intent(sent, call, key))
-    result = call.tool.run(call.arguments, Books(entry, f"{sent.task}/{sent.slot}"))
+    return _run(entry, row, call)
+
+
+def _run(entry: Entry, row: EffectRow, call: gate.Call) -> Outcome:
+    result = call.tool.run(call.arguments, Books(entry, f"{row.task}/{row.slot}"))
     row.result = result.model_dump(mode="json")
     return _end(entry, row)
 
 
-def _hold(entry: Entry, sent: Commit, call: gate.Call, key: str | None, ruling: Ruling) -> Outcome:
+def _hold(entry: Entry, matter: Matter, key: str | None, rules: Rules) -> Outcome:
+    sent, call = matter.sent, matter.call
     row = _claim(entry, sent, call, "held", key)
-    why = "; ".join(ruling.reasons)
-    row.says = f"held for approval: {call.effect.says(call.arguments)} ({why})"[:500]
+    why = "; ".join(matter.ruling.reasons)
+    row.says = f"{HELD}{call.effect.says(call.arguments)} ({why})"[:500]
     entry.session.flush()
-    ask(entry, row, ruling)
+    ask(entry, matter, rules)
     entry.record("toolbox", "effect-intended", sent.task, _intent(sent, call, key))
     return _end(entry, row)
 
@@ -94,6 +114,7 @@ def _claim(
         arguments=call.plain,
         result={},
         says="",
+        guidance="",
         claimed_at=entry.now,
     )
     entry.session.add(row)
@@ -135,4 +156,5 @@ def outcome_of(row: EffectRow) -> Outcome:
         natural_key=row.natural_key,
         duplicate_of=row.duplicate_of,
         result=row.result,
+        guidance=row.guidance,
     )

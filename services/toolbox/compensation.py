@@ -1,14 +1,16 @@
 """Undoing a task: applied effects newest first, held ones freed, the rest listed for a person."""
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from quartet.contracts.base import Fields
 from quartet.contracts.effect import Undo, Undone
 from quartet.packs.load import Pack
 from quartet.packs.tool import CannotUndo
+from services.toolbox.approvals.ending import end_effect, withdraw
+from services.toolbox.duplicates import list_duplicates
 from services.toolbox.ledger import Books, Entry
 from services.toolbox.plans import locked
-from services.toolbox.tables import ApprovalRow, EffectRow, ManualCaseRow
+from services.toolbox.tables import EffectRow, ManualCaseRow
 
 
 def compensate(entry: Entry, pack: Pack, sent: Undo) -> Undone:
@@ -25,7 +27,7 @@ def compensate(entry: Entry, pack: Pack, sent: Undo) -> Undone:
     for row in rows:
         if row.status == "held":
             _free_held(entry, row, sent.why)
-        if row.status == "applied" and not _listed(entry, row):
+        if row.status in ("applied", "resolved") and not _listed(entry, row):
             _undo(entry, pack, row, sent.why)
     entry.session.flush()
     cases = entry.session.scalars(
@@ -42,18 +44,8 @@ def _listed(entry: Entry, row: EffectRow) -> bool:
 
 
 def _free_held(entry: Entry, row: EffectRow, why: str) -> None:
-    row.status, row.ended_at = "rejected", entry.now
-    row.says = f"rejected, the task was undone ({why}); {row.says}"[:500]
-    entry.session.execute(
-        update(ApprovalRow)
-        .where(
-            ApprovalRow.task == row.task,
-            ApprovalRow.slot == row.slot,
-            ApprovalRow.state == "waiting",
-        )
-        .values(state="rejected", ended_at=entry.now)
-    )
-    _record(entry, row, why)
+    withdraw(entry, row.task, row.slot, why)
+    end_effect(entry, row, "rejected", f"the task was undone ({why})")
     list_duplicates(entry, row)
 
 
@@ -81,28 +73,10 @@ def _record(entry: Entry, row: EffectRow, why: str) -> None:
 
 def _run(entry: Entry, pack: Pack, row: EffectRow) -> None:
     tool = pack.tools.get(row.tool)
+    if row.status == "resolved":
+        raise CannotUndo("a person did it by hand, and has to undo it by hand")
     if tool is None or tool.effect is None or tool.effect.compensate is None:
         raise CannotUndo(f"{row.tool} has no compensation")
     arguments = tool.arguments.model_validate(row.arguments)
     result = tool.result.model_validate(row.result)
     tool.effect.compensate(arguments, result, Books(entry, f"{row.task}/{row.slot}"))
-
-
-def list_duplicates(entry: Entry, freed: EffectRow) -> None:
-    """List for a person every effect that was answered as a duplicate of one now freed."""
-    if freed.natural_key is None:
-        return
-    duplicates = entry.session.scalars(
-        select(EffectRow).where(
-            EffectRow.natural_key == freed.natural_key,
-            EffectRow.status == "duplicate",
-            EffectRow.duplicate_of == freed.task,
-        )
-    )
-    for row in duplicates:
-        if entry.session.get(ManualCaseRow, (row.task, row.slot, "freed")) is None:
-            says = f"{row.says}; that one was freed, so decide whether this is to be done"[:500]
-            entry.session.add(
-                ManualCaseRow(task=row.task, slot=row.slot, kind="freed", says=says, at=entry.now)
-            )
-            entry.record("toolbox", "case-freed", row.task, {"slot": row.slot, "says": says})

@@ -23,6 +23,7 @@ from services.toolbox.tables import EffectRow, PlanRow
 from services.toolbox.values import check_producers, lookup
 
 FREED = ("rejected", "expired")
+LIVE = ("held", "applied", "resolved")
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,17 @@ def _proposal(sent: Commit) -> Proposal:
 def stored(entry: Entry, sent: Commit, call: Call) -> EffectRow | None:
     """Return what the effect key has come to already, if anything that still counts.
 
-    Raises EffectKeyReused for a key that another proposal used, unless that one was freed.
+    A held one counts no more when its call has changed or a later attempt proposes another. Raises
+    EffectKeyReused for a key that another proposal used, unless that one was freed.
     """
     row = entry.session.get(EffectRow, (sent.task, sent.slot))
-    if row is None or row.proposal_digest == call.proposal_digest:
+    if row is None:
+        return None
+    same = row.proposal_digest == call.proposal_digest
+    changed = row.call_digest != call.call_digest if same else sent.attempt > row.attempt
+    if row.status == "held" and changed:
+        return None
+    if same:
         return row
     if row.status in FREED:
         return None
@@ -140,5 +148,5 @@ def holder(entry: Entry, key: str | None) -> EffectRow | None:
     """Return the live effect that has this natural key, if any."""
     if key is None:
         return None
-    live = EffectRow.status.in_(("held", "applied"))
+    live = EffectRow.status.in_(LIVE)
     return entry.session.scalar(select(EffectRow).where(EffectRow.natural_key == key, live))

@@ -5,13 +5,15 @@ from typing import Literal
 from pydantic import Field
 from sqlalchemy import event, select
 
+from quartet.contracts.approval import Asked
 from quartet.contracts.base import Contract, Fields, Json, TaskId
 from quartet.packs.load import Pack
 from quartet.packs.tool import Books as ToolBooks
 from quartet.packs.tool import Tool, build
+from services.toolbox.approvals.tables import OPEN, ApprovalRow
 from services.toolbox.ledger import Books, Entry, Ledger
 from services.toolbox.refusals import NotThere
-from services.toolbox.tables import ApprovalRow, AuditRow, ManualCaseRow
+from services.toolbox.tables import AuditRow, ManualCaseRow
 
 
 class NoArguments(Contract):
@@ -59,15 +61,20 @@ def list_cases(arguments: NoArguments, books: ToolBooks) -> Cases:
     """List what waits for a person: held effects, effects not undone, duplicates of freed ones."""
     del arguments
     held = books.session.scalars(
-        select(ApprovalRow).where(ApprovalRow.state == "waiting").order_by(ApprovalRow.id)
+        select(ApprovalRow).where(ApprovalRow.state.in_(OPEN)).order_by(ApprovalRow.id)
     )
     manual = books.session.scalars(select(ManualCaseRow).order_by(ManualCaseRow.at))
-    waiting = (Case(task=a.task, slot=a.slot, kind="held", says=a.why) for a in held)
+    waiting = (Case(task=a.task, slot=a.slot, kind="held", says=_why(a)) for a in held)
     by_hand = (
         Case.model_validate({"task": m.task, "slot": m.slot, "kind": m.kind, "says": m.says})
         for m in manual
     )
     return Cases(cases=(*waiting, *by_hand))
+
+
+def _why(row: ApprovalRow) -> str:
+    asked = Asked.model_validate(row.asked)
+    return "; ".join(asked.why) or asked.effect
 
 
 def export_audit(arguments: AuditPage, books: ToolBooks) -> Records:

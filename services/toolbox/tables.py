@@ -10,7 +10,8 @@ from quartet.contracts.base import Fields, Json
 from quartet.contracts.effect import EffectStatus
 from quartet.packs.columns import Cents, Exact, Moment
 
-LIVE = "status IN ('held', 'applied')"
+LIVE = "status IN ('held', 'applied', 'resolved')"
+"""What has a natural key for itself; what a person did by hand is not to be done again."""
 
 
 class Base(DeclarativeBase):
@@ -82,6 +83,7 @@ class EffectRow(Base):
     arguments: Mapped[Fields]
     result: Mapped[Fields]
     says: Mapped[str] = mapped_column(Text)
+    guidance: Mapped[str] = mapped_column(Text, default="", server_default="")
     claimed_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     __table_args__ = (
@@ -93,21 +95,6 @@ class EffectRow(Base):
             postgresql_where=text(LIVE),
         ),
     )
-
-
-class ApprovalRow(Base):
-    """A held effect that waits for a person; deciding it is not in this service yet."""
-
-    __tablename__ = "approvals"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    task: Mapped[str] = mapped_column(String(26))
-    slot: Mapped[int]
-    call_digest: Mapped[str] = mapped_column(String(71))
-    state: Mapped[str] = mapped_column(String(16))
-    """waiting, approved, rejected or expired"""
-    why: Mapped[str] = mapped_column(Text)
-    asked_at: Mapped[datetime]
-    ended_at: Mapped[datetime | None]
 
 
 class PostingRow(Base):

@@ -23,7 +23,7 @@ from services.toolbox import checker
 from services.toolbox.tables import EffectRow, ManualCaseRow
 
 PAIN = {"p": "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"}
-ENDED_EFFECTS = ("applied", "duplicate", "rejected", "expired")
+ENDED_EFFECTS = ("applied", "duplicate", "rejected", "expired", "resolved")
 NEVER_BEGUN = ("dropped", "rejected", "failed")
 MONEY = ("schedule_payment", "schedule_credit")
 

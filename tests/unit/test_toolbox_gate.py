@@ -261,9 +261,9 @@ def test_a_payment_above_the_limit_is_held_and_stays_held(desk: Desk) -> None:
     cases = desk.operate("list_cases")["cases"]
     assert isinstance(cases, list)
     assert len(cases) == 1
-    told = [(topic, event) for topic, event, _ in desk.sidecar.events]
-    assert told[0][0] == "approval-requested"
-    assert told == [told[0], told[0]], "the same fact, told again, is the same event"
+    desk.round()
+    desk.round()
+    assert [topic for topic, _, _ in desk.sidecar.events] == ["approval-requested"]
 
 
 def test_nothing_acts_by_itself_for_anonymous(desk: Desk) -> None:

@@ -13,8 +13,10 @@ from sqlalchemy import select
 
 from packs.payables import checks
 from packs.payables.invoice import Invoice, Line, Party, Payee, Totals, VatGroup
+from quartet.contracts.approval import ApprovalView
 from quartet.contracts.base import Contract, Fields
 from quartet.contracts.effect import Commit, Outcome, Registration, StoredValue, Undo, Undone
+from quartet.contracts.person import Person
 from quartet.contracts.plan import Plan, Slot, Subtask
 from quartet.contracts.work import Proposal, Verdict, WorkResult
 from quartet.packs.load import Pack, load
@@ -22,6 +24,10 @@ from quartet.service.settings import Settings
 from quartet.trust.digest import digest, proposal_digest
 from services.toolbox import checker
 from services.toolbox.app import build
+from services.toolbox.approvals.identity import NotSignedIn
+from services.toolbox.approvals.rounds import Rounds
+from services.toolbox.approvals.routes import Approvals
+from services.toolbox.approvals.rules import RULES, Rules
 from services.toolbox.ledger import Ledger, open_ledger
 from services.toolbox.tables import EffectRow
 
@@ -36,6 +42,29 @@ COMPANY: Fields = {
 }
 ALL_TOOLS = ("schedule_payment", "schedule_credit", "hold_invoice", "ask_about_invoice")
 WRITES = frozenset(("schedule_payment", "schedule_credit"))
+
+
+ANN = Person(name="ann", roles=("approver",))
+BOB = Person(name="bob", roles=("approver",))
+PEOPLE = {
+    person.name: person
+    for person in (
+        ANN,
+        BOB,
+        Person(name="carol", roles=("submitter", "approver")),
+        Person(name="dora", roles=("submitter",)),
+        Person(name="eve", roles=("approver",), tenant="other"),
+        Person(name="fred", groups=("approvers",)),
+        Person(name="olga", roles=("operator", "auditor", "admin")),
+    )
+}
+
+
+def identify(token: str) -> Person:
+    """Tell whom a token stands for: here a token is a name."""
+    if token not in PEOPLE:
+        raise NotSignedIn("Who is this?", cause="policy")
+    return PEOPLE[token]
 
 
 def task(number: int) -> str:
@@ -158,9 +187,12 @@ def order(
 
 @dataclass
 class Clock:
-    """Moves on by a second each time it is read."""
+    """Moves on by a second each time it is read, and further when it is told to."""
 
     now: datetime = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+    def skip(self, time: timedelta) -> None:
+        self.now += time
 
     def __call__(self) -> datetime:
         self.now += timedelta(seconds=1)
@@ -190,6 +222,36 @@ class Desk:
     sidecar: Scheduled
     pack: Pack
     files: Path
+    clock: Clock = field(default_factory=Clock)
+
+    def approvals(self, person: str = "ann", **wanted: str) -> list[ApprovalView]:
+        """List approvals as a person sees them."""
+        answer = self.http.get(
+            "/callers/console/approvals", params=wanted, headers={"person-token": person}
+        )
+        assert answer.status_code == 200, answer.text
+        return [ApprovalView.model_validate(one) for one in answer.json()["approvals"]]
+
+    def decide(
+        self, asked: ApprovalView, decision: str, by: str = "ann", **more: str
+    ) -> ApprovalView:
+        """Decide an approval as it was shown."""
+        return ApprovalView.model_validate(self.deciding(asked, decision, by, 200, **more))
+
+    def deciding(
+        self, asked: ApprovalView, decision: str, by: str, status: int, **more: str
+    ) -> Fields:
+        """Try to decide; return the answer."""
+        sent = {"decision": decision, "call_digest": asked.call_digest, **more}
+        path = f"/callers/console/approvals/{asked.id}/decide"
+        answer = self.http.post(path, json=sent, headers={"person-token": by})
+        assert answer.status_code == status, answer.text
+        found: Fields = answer.json()
+        return found
+
+    def round(self) -> None:
+        """Make a round of approvals: expire, number, publish."""
+        Rounds(self.ledger, self.sidecar, owner="desk").pass_once()
 
     def post(self, path: str, body: Fields, status: int = 200) -> Fields:
         answer = self.http.post(path, json=body)
@@ -270,23 +332,26 @@ def settlement(of: str, content: Invoice, tool: str = "read_einvoice") -> Fields
 
 
 @contextmanager
-def starting(url: str, folder: Path, pack: Pack | None = None) -> Iterator[Desk]:
+def starting(
+    url: str, folder: Path, pack: Pack | None = None, rules: Rules = RULES
+) -> Iterator[Desk]:
     """A running toolbox as it is after its start."""
     pack = pack or load("payables")
     files = folder / "payments"
     settings = Settings("toolbox", 1, 1, 1, folder, app_token="t")
-    ledger = open_ledger(url, files, pack, Clock())
+    clock = Clock()
+    ledger = open_ledger(url, files, pack, clock)
     sidecar = Scheduled()
-    app = build(settings, pack, ledger, sidecar)
+    app = build(settings, pack, ledger, sidecar, Approvals(identify, rules, round_every_s=None))
     with TestClient(app, headers={"dapr-api-token": "t"}, raise_server_exceptions=False) as http:
-        yield Desk(http, ledger, sidecar, pack, files)
+        yield Desk(http, ledger, sidecar, pack, files, clock)
 
 
 @contextmanager
-def opened(url: str, folder: Path, *vendors: Fields) -> Iterator[Desk]:
+def opened(url: str, folder: Path, *vendors: Fields, rules: Rules = RULES) -> Iterator[Desk]:
     """A running toolbox on a ledger with these vendors."""
     pack = load("payables")
     bare = pack.manifest.model_copy(update={"at_start": ()})
-    with starting(url, folder, replace(pack, manifest=bare)) as desk:
+    with starting(url, folder, replace(pack, manifest=bare), rules) as desk:
         desk.operate("load_books", master(*vendors))
         yield desk
