@@ -4,6 +4,7 @@ import typer
 
 from quartet.cli.demo import demo
 from quartet.cli.eventing import write_event
+from quartet.cli.keys import keys_app
 from quartet.cli.operations import audit_app, cases, dead_app, payments_app
 from quartet.cli.runtime import generate, runtime_app, suite_app
 from quartet.cli.signing_in import login, logout, speak_as, whoami
@@ -24,6 +25,7 @@ app.add_typer(payments_app, name="payments")
 app.add_typer(audit_app, name="audit")
 app.command("cases")(cases)
 app.add_typer(dead_app, name="dead")
+app.add_typer(keys_app, name="keys")
 app.add_typer(runtime_app, name="runtime")
 app.add_typer(suite_app, name="suite")
 app.command("login")(login)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from quartet.contracts.matrix import VERBS, Verb, resolve
-from quartet.runtime.components import SECRETS
+from quartet.runtime.components import SECRETS, SIGNING_SEED
 from quartet.runtime.layout import CLIENT, NAMESPACE, SIDECAR_TRUST_DOMAIN, App
 from quartet.runtime.shape import Shape
 
@@ -21,7 +21,7 @@ def configuration(app: App, shape: Shape) -> Document:
             "trustDomain": SIDECAR_TRUST_DOMAIN,
             "policies": policies(app.app_id, resolve(VERBS, shape.specialists, shape.readers)),
         },
-        "secrets": {"scopes": [{"storeName": SECRETS, "defaultAccess": "deny"}]},
+        "secrets": {"scopes": [_secrets(app)]},
     }
     if app.app_id == CLIENT:
         spec["api"] = {"allowed": _publishing_only()}
@@ -31,6 +31,12 @@ def configuration(app: App, shape: Shape) -> Document:
         "metadata": {"name": app.app_id},
         "spec": spec,
     }
+
+
+def _secrets(app: App) -> Document:
+    """Return which secrets the app may read through its sidecar: its own seed, nothing else."""
+    scope: Document = {"storeName": SECRETS, "defaultAccess": "deny"}
+    return scope | {"allowedSecrets": [SIGNING_SEED]} if app.has_app else scope
 
 
 def policies(callee: str, verbs: tuple[Verb, ...]) -> list[Document]:

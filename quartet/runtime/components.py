@@ -17,6 +17,7 @@ CONVERSATIONS = "conversations"
 VERDICTS = "verdicts"
 SECRETS = "secretstore"
 REDIS_LOGIN = "REDIS_PASSWORD"
+SIGNING_SEED = "SIGNING_SEED"
 
 # Redis acknowledges a message whose handler failed in time, so retries end before the processing
 # time-out; what a killed sidecar held is delivered again 15 to 20 s later.

@@ -31,6 +31,7 @@ from quartet.runtime.redis import (
 )
 from quartet.runtime.secret_files import make_secrets, write_secret
 from quartet.runtime.sentry import certificate_life, command_line, sentry_configuration
+from quartet.runtime.service_keys import publish_keys
 
 Say = Callable[[str], None]
 _READY_WITHIN_S = 60.0
@@ -70,6 +71,7 @@ def prepare(data: layout.DataFolder, apps: tuple[layout.App, ...], binaries: Pat
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     make_secrets(data, [app.app_id for app in apps])
     make_issuer(data)
+    publish_keys(data, time.time())
     write_configuration(data)
     write_secret(data.sentry / "config.yaml", sentry_configuration(data, certificate_life()))
     data.app_ids.write_text(json.dumps([app.app_id for app in apps]) + "\n")

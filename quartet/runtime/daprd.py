@@ -52,7 +52,7 @@ def sidecar_arguments(given: Sequence[str]) -> list[str]:
 def sidecar_environment(
     data: layout.DataFolder, app_id: str, inherited: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the sidecar's environment: trust anchors, its own tokens, Redis' password.
+    """Return the sidecar's environment: trust anchors, its own secrets, Redis' password.
 
     Raises:
         FileNotFoundError: the data folder has no such secret; the file's name says which.
@@ -71,6 +71,7 @@ def sidecar_environment(
     if app_id != layout.CLIENT:
         env["DAPR_API_TOKEN"] = data.api_token(app_id).read_text().strip()
         env["APP_API_TOKEN"] = data.app_token(app_id).read_text().strip()
+        env["QUARTET_SIGNING_SEED"] = data.signing_seed(app_id).read_text().strip()
     return env
 
 

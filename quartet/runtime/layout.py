@@ -220,6 +220,10 @@ class DataFolder:
         """Return the file with the token that the sidecar shows to its app."""
         return self.root / "apps" / app_id / "app-token"
 
+    def signing_seed(self, app_id: str) -> Path:
+        """Return the file with the seed of the keys that the app signs with."""
+        return self.root / "apps" / app_id / "signing-seed"
+
     def redis_password(self, user: str) -> Path:
         """Return the file with the password of one Redis user."""
         return self.redis / f"{user}-password"
@@ -253,3 +257,8 @@ class DataFolder:
     def client_keys(self) -> Path:
         """The public keys of clients that the coordinator trusts."""
         return self.root / "trust" / "clients.jwks.json"
+
+    @property
+    def service_keys(self) -> Path:
+        """The public keys of all app-ids, past, present and some to come."""
+        return self.root / "trust" / "services.jwks.json"

@@ -31,12 +31,13 @@ def write_secret(path: Path, text: str) -> None:
 
 
 def make_secrets(data: DataFolder, app_ids: Sequence[str]) -> None:
-    """Make what is missing: tokens by app-id, Redis passwords, client key."""
+    """Make what is missing: tokens and seeds by app-id, Redis passwords, client key."""
     for app_id in app_ids:
         if app_id == CLIENT:
             continue
         write_once(data.api_token(app_id), secrets.token_urlsafe(32))
         write_once(data.app_token(app_id), secrets.token_urlsafe(32))
+        write_once(data.signing_seed(app_id), secrets.token_hex(32))
     for user in users():
         write_once(data.redis_password(user), secrets.token_urlsafe(32))
     _make_client_key(data)

@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from quartet.runtime.errors import SetupError
 from quartet.runtime.leadership import Leadership
 from quartet.runtime.machine import greet_callers, name_holder, take_suite_lock
 from quartet.runtime.sentry import command_line, listening
+from quartet.runtime.service_keys import publish_keys
 
 SCHEDULER = "scheduler"
+_PUBLISH_KEYS_EVERY_S = 600.0
 
 
 def control_plane(data: layout.DataFolder) -> list[Program]:
@@ -92,11 +95,13 @@ def _secured(data: layout.DataFolder) -> list[str]:
 
 
 class Watch:
-    """Writes the status file after each change; renews tokens; minds the scheduler's leadership."""
+    """Writes the status file after each change; renews tokens and keys; minds the leadership."""
 
     def __init__(self, data: layout.DataFolder, lock: socket.socket) -> None:
         """Take the data folder and the suite's lock."""
+        self._data = data
         self._status = data.status
+        self._publish_at = 0.0
         self._leadership = Leadership(data.leadership)
         self._scheduler: str | None = None
         self._lock = lock
@@ -122,9 +127,12 @@ class Watch:
         partial.replace(self._status)
 
     def each_turn(self) -> None:
-        """Answer those who ask for the lock's holder; renew tokens; mind the leadership."""
+        """Answer those who ask for the lock's holder; renew tokens, keys; mind the leadership."""
         greet_callers(self._lock)
         self._mint.renew()
+        if time.monotonic() >= self._publish_at:
+            publish_keys(self._data, time.time())
+            self._publish_at = time.monotonic() + _PUBLISH_KEYS_EVERY_S
         if self._scheduler:
             self._leadership.look(self._scheduler)
 

@@ -13,16 +13,18 @@ Method = Literal["GET", "POST"]
 class Invoker(Protocol):
     """Calls a verb of another app through both sidecars."""
 
-    def call(
+    def call(  # noqa: PLR0913 - what a call takes, in every double too
         self,
         app_id: str,
         path: str,
         sent: BaseModel | None,
         returns: type[Got],
         timeout_s: float = 30.0,
+        token: str = "",
     ) -> Got:
         """POST ``sent`` (GET when None) to ``/callers/<own app-id>/<path>`` of ``app_id``.
 
+        ``token`` is the transaction token of the live step on whose behalf it is called.
         Raises Failing: what the callee's problem document says, or RetryLater (network).
         """
 

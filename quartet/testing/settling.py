@@ -20,16 +20,17 @@ class SettlingToolbox:
     failure: Failing | None = None
     """Raised in place of every answer."""
 
-    def call(
+    def call(  # noqa: PLR0913 - the port's
         self,
         app_id: str,
         path: str,
         sent: BaseModel | None,
         returns: type[Got],
         timeout_s: float = 30.0,
+        token: str = "",
     ) -> Got:
         """Take a settlement; anything else is not served."""
-        del timeout_s
+        del timeout_s, token
         if self.failure is not None:
             raise self.failure
         if (app_id, path) != ("toolbox", "settle") or not isinstance(sent, Settlement):

@@ -1,13 +1,20 @@
-"""Signatures of clients over the canonical form of an event (JWS, Ed25519); keys are arguments."""
+"""Signatures over the canonical form of an event (JWS, Ed25519); keys are arguments.
+
+A client signs the signed part itself, a service a statement of it in which data is a digest.
+"""
+
+from collections.abc import Mapping
 
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, KeySetSerialization, OKPKey
 
 from quartet.contracts.base import Json
-from quartet.trust.digest import canonical
+from quartet.trust.digest import canonical, digest
 
 ALGORITHMS = ["Ed25519"]
+EVENT = "quartet-event+jws"
+"""The type of what a service signs about its event."""
 
 
 class NotGenuine(Exception):
@@ -17,6 +24,15 @@ class NotGenuine(Exception):
 def signed_part(event: dict[str, Json]) -> bytes:
     """Return the bytes that a signature of an event covers: id, source, type and data."""
     return canonical({name: event.get(name) for name in ("id", "source", "type", "data")})
+
+
+def event_statement(event: Mapping[str, Json]) -> dict[str, Json]:
+    """Return what a service signs about its event: id, source, type and the digest of its data.
+
+    Raises ValueError for data that has no canonical form.
+    """
+    named = {name: event.get(name) for name in ("id", "source", "type")}
+    return {**named, "data": digest(event.get("data"))}
 
 
 def sign(event: dict[str, Json], key: OKPKey) -> str:

@@ -71,18 +71,19 @@ class CrashingInvoker:
     inner: Invoker
     points: Points
 
-    def call(
+    def call(  # noqa: PLR0913 - the port's
         self,
         app_id: str,
         path: str,
         sent: BaseModel | None,
         returns: type[Got],
         timeout_s: float = 30.0,
+        token: str = "",
     ) -> Got:
         """Call; see the port."""
         name = path.partition("?")[0].replace("/", "-")
         self.points.reach(f"before-call-{name}")
-        got = self.inner.call(app_id, path, sent, returns, timeout_s)
+        got = self.inner.call(app_id, path, sent, returns, timeout_s, token)
         self.points.reach(f"after-call-{name}")
         return got
 
