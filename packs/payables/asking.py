@@ -8,6 +8,7 @@ from packs.payables.checking import OfInvoice
 from packs.payables.invoice import Invoice, Part
 from packs.payables.ledger import CaseRow
 from packs.payables.normal import clean_text
+from quartet.packs.labelling import Leaving
 from quartet.packs.reference import ByReference
 from quartet.packs.tool import Books, Effect, tool
 
@@ -60,13 +61,16 @@ def _says_ask(arguments: AskAboutInvoice) -> str:
     return f"ask about {about}: {arguments.reason}"
 
 
-@tool("write", Effect(says=_says_hold, compensate=close_case))
+_REASON_LEAVES = (Leaving("reason", to="people"),)
+
+
+@tool("write", Effect(says=_says_hold, compensate=close_case, leaving=_REASON_LEAVES))
 def hold_invoice(arguments: HoldInvoice, books: Books) -> Opened:
     """Hold an invoice: it is not paid, and a person sees the case with the reason."""
     return _open("hold", arguments.invoice, arguments.reason, books)
 
 
-@tool("write", Effect(says=_says_ask, compensate=close_case))
+@tool("write", Effect(says=_says_ask, compensate=close_case, leaving=_REASON_LEAVES))
 def ask_about_invoice(arguments: AskAboutInvoice, books: Books) -> Opened:
     """Ask a person about an invoice that cannot be decided from the ledger."""
     return _open("ask", arguments.invoice, arguments.reason, books)

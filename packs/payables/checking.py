@@ -7,6 +7,7 @@ from pydantic import Field
 from packs.payables.en16931 import Finding, arithmetic
 from packs.payables.invoice import Invoice, Part
 from packs.payables.matching import Match, match
+from quartet.packs.labelling import Origins
 from quartet.packs.reference import ByReference
 from quartet.packs.tool import Books, tool
 
@@ -32,7 +33,7 @@ class Checked(Part):
     findings: tuple[Finding, ...]
 
 
-@tool("read")
+@tool("read", origins=Origins(readers={"": "agents"}))
 def check_invoice(arguments: AboutInvoice, books: Books) -> Checked:
     """Check an invoice's arithmetic (EN 16931) and the check digits of its stated IBAN."""
     del books
@@ -45,7 +46,15 @@ def check_invoice(arguments: AboutInvoice, books: Books) -> Checked:
     )
 
 
-@tool("read")
+_OF_THE_LEDGER = (
+    *("vendor_id", "vendor_name", "iban", "vendor_known", "vendor_active", "bank_details_match"),
+    *("currency_match", "order_found", "order_open", "within_tolerance", "arithmetic_holds"),
+    *("is_duplicate", "duplicate_of", "clear"),
+)
+"""What match_invoice takes from the ledger or holds against it; the rest is the document's."""
+
+
+@tool("read", origins=Origins(confirmed=_OF_THE_LEDGER, readers={"": "agents"}))
 def match_invoice(arguments: AboutInvoice, books: Books) -> Match:
     """Match an invoice to vendor master, order and receipt, and look for an earlier payment.
 

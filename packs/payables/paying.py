@@ -5,10 +5,11 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from packs.payables.billing import Claim, beyond, billed_of, find_order
+from packs.payables.billing import Billed, Claim, beyond, billed_of, find_order
 from packs.payables.invoice import Part
 from packs.payables.ledger import BilledRow, Kind, PaymentRow, VendorRow
 from packs.payables.matching import Match
+from quartet.packs.labelling import Critical
 from quartet.packs.reference import ByReference
 from quartet.packs.tool import Amount, Books, CannotUndo, Effect, tool
 from quartet.resilience.failures import RetryChanged
@@ -108,6 +109,35 @@ def _amount(arguments: Matched) -> Amount:
     return Amount(arguments.match.amount_due, arguments.match.currency)
 
 
+def _is_the_masters(arguments: Matched, books: Books) -> bool:
+    """Return that vendor, account and currency are the master's now, or raise MatchOutOfDate."""
+    _vendor_now(arguments.match, books)
+    return True
+
+
+def _was_received(arguments: SchedulePayment, books: Books) -> bool:
+    """Return that order and receipt cover the amount now, or raise MatchOutOfDate."""
+    _order_now(arguments.match, _vendor_now(arguments.match, books), books)
+    return True
+
+
+def _was_ordered(arguments: ScheduleCredit, books: Books) -> bool:
+    """Return whether an order of the vendor is large enough for the credit; many name none."""
+    found = arguments.match
+    ordered = find_order(books.session, found.order_number)
+    if ordered is None or ordered.order.vendor != found.vendor_id:
+        return False
+    claim = Claim(found.vendor_id, found.normal_number or "", found.quantities, found.net)
+    return not any(beyond(ordered, claim, Billed()))
+
+
+_PAYEE = (
+    Critical("match.vendor_id", _is_the_masters),
+    Critical("match.iban", _is_the_masters),
+    Critical("match.currency", _is_the_masters),
+)
+
+
 @tool(
     "write",
     Effect(
@@ -116,6 +146,7 @@ def _amount(arguments: Matched) -> Amount:
         amount=_amount,
         counterparty=_counterparty,
         compensate=cancel_payment,
+        critical=(*_PAYEE, Critical("match.amount_due", _was_received)),
     ),
 )
 def schedule_payment(arguments: SchedulePayment, books: Books) -> Scheduled:
@@ -136,6 +167,7 @@ def schedule_payment(arguments: SchedulePayment, books: Books) -> Scheduled:
         amount=_amount,
         counterparty=_counterparty,
         compensate=cancel_payment,
+        critical=(*_PAYEE, Critical("match.amount_due", _was_ordered)),
     ),
 )
 def schedule_credit(arguments: ScheduleCredit, books: Books) -> Scheduled:

@@ -6,6 +6,7 @@ from packs.payables.invoice import Invoice
 from packs.payables.reading import read
 from packs.payables.unreadable import UnreadableDocument
 from quartet.contracts.base import Digest
+from quartet.packs.labelling import Group, Origins
 from quartet.packs.tool import tool
 from quartet.resilience.failures import Abandon
 
@@ -20,7 +21,18 @@ class ReadEinvoice(BaseModel):
     )
 
 
-@tool("untrusted-read")
+_TYPED: tuple[str, ...] = (
+    *("syntax", "kind", "type_code", "number", "issue_date", "due_date", "currency"),
+    *("order_number", "preceding_invoice", "payment_means", "payee.iban", "payee.bic", "totals"),
+    *("seller.vat_id", "seller.country", "buyer.vat_id", "buyer.country", "vat"),
+    *("lines.*.id", "lines.*.order_line", "lines.*.quantity", "lines.*.unit", "lines.*.unit_price"),
+    *("lines.*.base_quantity", "lines.*.net", "lines.*.vat_category", "lines.*.vat_rate"),
+)
+"""Figures, dates, codes and identifiers; names, notes and descriptions are a stranger's prose."""
+_READERS: dict[str, Group] = dict.fromkeys(_TYPED, "agents")
+
+
+@tool("untrusted-read", origins=Origins(readers=_READERS))
 def read_einvoice(arguments: ReadEinvoice, document: bytes) -> Invoice:
     """Read an e-invoice (UBL, CII or a Factur-X PDF) into its typed fields.
 

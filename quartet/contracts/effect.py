@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from quartet.contracts.base import Contract, Digest, Fields, Json, Line, Name, TaskId, ValueId
+from quartet.contracts.label import Labels
 from quartet.contracts.plan import Plan
 from quartet.contracts.work import Feedback, Verdict, WorkResult
 
@@ -20,6 +21,8 @@ class Registration(Contract):
     task: TaskId
     requester: str
     plan: Plan
+    goal: str = ""
+    """What the requester asked for, word for word: what stands in it was given by them."""
     documents: tuple[Digest, ...] = ()
 
 
@@ -122,7 +125,10 @@ class Settled(Contract):
 
 
 class StoredValue(Contract):
-    """A value as kept: which tool or model produced it, for whom, from which arguments."""
+    """A value as kept: which tool or model produced it, for whom, from which arguments.
+
+    ``content`` is what its reader may see; ``withheld`` names the paths of what it may not.
+    """
 
     value: ValueId
     subtask: Name
@@ -131,3 +137,5 @@ class StoredValue(Contract):
     tool: str
     arguments_digest: Digest
     content: Json
+    labels: Labels = Field(default_factory=dict)
+    withheld: tuple[str, ...] = ()

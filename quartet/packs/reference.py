@@ -35,6 +35,12 @@ class ByReference:
         return {"anyOf": [reference, {"type": "null"}]} if self.optional else reference
 
 
+def named(text: str) -> tuple[ValueId, tuple[str, ...]] | None:
+    """Return the value and the path that a reference names; None for what is no reference."""
+    match = _REFERENCE.fullmatch(text)
+    return (match[1], tuple(match[2].split(".")[1:])) if match else None
+
+
 def resolve(sent: Json, lookup: Lookup) -> Json:
     """Return the arguments with every reference replaced by what it names.
 
@@ -47,11 +53,12 @@ def resolve(sent: Json, lookup: Lookup) -> Json:
         return [resolve(part, lookup) for part in sent]
     if not isinstance(sent, str) or not sent.startswith("$val"):
         return sent
-    match = _REFERENCE.fullmatch(sent)
-    if match is None:
+    reference = named(sent)
+    if reference is None:
         raise _unknown(sent, "is no reference; write `$val-<16 hex digits>.field`")
-    value = lookup(match[1])
-    for step in match[2].split(".")[1:]:
+    found, path = reference
+    value = lookup(found)
+    for step in path:
         value = _inside(value, step, sent)
     return value
 

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from quartet.contracts.base import Fields, Json
+from quartet.packs.labelling import NOTHING_DECLARED, Critical, Leaving, Origins
 from quartet.packs.reference import ByReference, Lookup, resolve
 from quartet.resilience.failures import Abandon, RetryChanged
 
@@ -72,7 +73,8 @@ class Effect:
     ``natural_key`` names the thing that may be effected only once; ``amount`` is what it moves,
     ``counterparty`` to or from whom, for people;
     ``compensate(arguments, result, books)`` undoes it or raises CannotUndo; ``says`` tells it in
-    plain words to people.
+    plain words to people. ``critical`` are the arguments that decide who gets what, ``leaving``
+    the texts that somebody will read.
     """
 
     says: Callable[[Any], str]
@@ -80,6 +82,8 @@ class Effect:
     amount: Callable[[Any], Amount] | None = None
     counterparty: Callable[[Any], str] | None = None
     compensate: Callable[[Any, Any, Books], None] | None = None
+    critical: tuple[Critical, ...] = ()
+    leaving: tuple[Leaving, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ class Tool:
     run: Function
     schema: Fields
     effect: Effect | None = None
+    origins: Origins = NOTHING_DECLARED
 
     def references(self) -> dict[str, ByReference]:
         """Return the arguments that are whole values, with what each may refer to."""
@@ -132,23 +137,33 @@ class Tool:
         return RetryChanged(says, cause="data", title="ArgumentsRefused")
 
 
-def tool(kind: Kind, effect: Effect | None = None) -> Callable[[Wrapped], Wrapped]:
+def tool(
+    kind: Kind, effect: Effect | None = None, origins: Origins | None = None
+) -> Callable[[Wrapped], Wrapped]:
     """Declare a function as a tool; its docstring is the description that models read."""
 
     def declare(fn: Wrapped) -> Wrapped:
-        vars(fn)["__quartet_tool__"] = build(fn, kind, effect)
+        vars(fn)["__quartet_tool__"] = build(fn, kind, effect, origins)
         return fn
 
     return declare
 
 
-def build(fn: Function, kind: Kind, effect: Effect | None = None) -> Tool:
+def build(
+    fn: Function, kind: Kind, effect: Effect | None = None, origins: Origins | None = None
+) -> Tool:
     """Return the tool of a function; raises Abandon for one that is not fully described."""
     arguments, result = (fn.__annotations__.get(name) for name in ("arguments", "return"))
     if not (_model(arguments) and _model(result) and fn.__doc__):
         raise _undeclared(fn, "takes `arguments: Model`, returns a Model and has a docstring")
     if (kind == "write") != (effect is not None):
         raise _undeclared(fn, "declares its Effect if, and only if, it writes")
+    if kind == "untrusted-read" and origins and origins.confirmed:
+        raise _undeclared(fn, "confirms nothing when it reads what a stranger wrote")
+    if effect and (unknown := _unknown_paths(effect, arguments)):
+        raise _undeclared(fn, f"has the arguments that it labels; {', '.join(unknown)} is none")
+    if effect and effect.amount and not effect.critical:
+        raise _undeclared(fn, "names its critical arguments when it moves an amount")
     for field, info in arguments.model_fields.items():
         if not info.description:
             raise _undeclared(fn, f"describes {field!r}: what is valid, what to do when missing")
@@ -161,7 +176,13 @@ def build(fn: Function, kind: Kind, effect: Effect | None = None) -> Tool:
         run=fn,
         schema=arguments.model_json_schema(),
         effect=effect,
+        origins=origins or NOTHING_DECLARED,
     )
+
+
+def _unknown_paths(effect: Effect, arguments: type[BaseModel]) -> list[str]:
+    named = [c.path for c in effect.critical] + [t.path for t in effect.leaving]
+    return [path for path in named if path.partition(".")[0] not in arguments.model_fields]
 
 
 def _undeclared(fn: Function, must: str) -> Abandon:

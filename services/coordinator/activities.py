@@ -68,6 +68,7 @@ class TaskSteps:
             task=task.id,
             requester=task.requester,
             plan=plan,
+            goal=task.goal,
             documents=tuple(d.digest for d in task.documents),
         )
         self.invoker.call("toolbox", "plans", registration, Registered)

@@ -109,9 +109,8 @@ def _value_routes(app: FastAPI, pack: Pack, ledger: Ledger) -> None:
 
     @app.get("/callers/{caller}/values/{task}/{value}")
     def show_value(caller: Name, task: TaskId, value: str) -> StoredValue:
-        del caller
         with ledger.read() as entry:
-            return values.find(entry, task, value)
+            return values.find(entry, caller, task, value)
 
     @app.post("/callers/{caller}/settle")
     def settle(caller: Name, sent: Settlement) -> Settled:

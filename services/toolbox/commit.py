@@ -10,6 +10,7 @@ from services.toolbox.approvals.ending import HELD, withdraw_effect
 from services.toolbox.approvals.evidence import Matter
 from services.toolbox.approvals.rules import RULES, Rules
 from services.toolbox.labels.facts import facts
+from services.toolbox.labels.leaving import check_leaving
 from services.toolbox.ledger import Books, Entry, Ledger
 from services.toolbox.plans import locked
 from services.toolbox.policy.ruling import rule
@@ -39,6 +40,7 @@ def _through(entry: Entry, pack: Pack, sent: Commit, rules: Rules) -> Outcome:
         return outcome_of(row)
     gate.check_verdict(sent, call)
     plan = gate.check_slot(sent, call, plan)
+    check_leaving(entry, pack, sent, call)
     ruling = rule(entry, pack, call, plan, facts(entry, pack, sent, call))
     matter = Matter(pack, sent, call, plan, raised(ruling, sent.result.asks))
     if row is not None:

@@ -40,7 +40,7 @@ class Call:
 
 def normal_form(entry: Entry, pack: Pack, sent: Commit) -> Call:
     """Return the call that a commit asks for; raises RetryChanged naming what does not fit."""
-    proposal = _proposal(sent)
+    proposal = proposal_of(sent)
     tool = pack.tools.get(proposal.tool)
     if tool is None or tool.effect is None:
         have = ", ".join(pack.of_kind("write"))
@@ -63,7 +63,8 @@ def normal_form(entry: Entry, pack: Pack, sent: Commit) -> Call:
     )
 
 
-def _proposal(sent: Commit) -> Proposal:
+def proposal_of(sent: Commit) -> Proposal:
+    """Return the one proposal for the slot of a commit."""
     found = [p for p in sent.result.proposals if p.slot == sent.slot]
     if len(found) != 1:
         raise RetryChanged(

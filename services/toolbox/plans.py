@@ -18,6 +18,7 @@ def register(entry: Entry, sent: Registration) -> Registered:
             PlanRow(
                 task=sent.task,
                 requester=sent.requester,
+                goal=sent.goal,
                 plan=sent.plan.model_dump(mode="json"),
                 documents=documents,
                 digest=plan_digest,

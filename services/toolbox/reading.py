@@ -4,13 +4,19 @@ from quartet.contracts.base import Name
 from quartet.contracts.effect import Settlement, ToolAnswer, ToolCall
 from quartet.packs.load import Pack
 from quartet.trust.digest import digest
+from quartet.trust.labels import tree
+from services.toolbox.labels.assigning import assigned
+from services.toolbox.labels.tracing import tracing
 from services.toolbox.ledger import Books, Ledger
 from services.toolbox.refusals import NotThere
 from services.toolbox.values import check_producers, keep, lookup
 
 
 def call(ledger: Ledger, pack: Pack, caller: Name, name: str, sent: ToolCall) -> ToolAnswer:
-    """Return the tool's result and where it is kept; raises Failing naming what does not fit."""
+    """Return what the caller may see of the tool's result, and where all of it is kept.
+
+    Raises Failing naming what does not fit.
+    """
     tool = pack.of_kind("read").get(name)
     if tool is None:
         have = ", ".join(pack.of_kind("read"))
@@ -18,6 +24,7 @@ def call(ledger: Ledger, pack: Pack, caller: Name, name: str, sent: ToolCall) ->
     with ledger.read() as entry:
         arguments = tool.check(sent.arguments, lookup(entry, sent.task))
         check_producers(entry, sent.task, pack, tool, sent.arguments)
+        inputs = tracing(entry.session, sent.task, caller).of(sent.arguments)
         result = tool.run(arguments, Books(entry)).model_dump(mode="json")
     settlement = Settlement(
         task=sent.task,
@@ -29,5 +36,7 @@ def call(ledger: Ledger, pack: Pack, caller: Name, name: str, sent: ToolCall) ->
         value=result,
         asked=sent.arguments,
     )
-    value = ledger.settled(lambda entry: keep(entry, pack, "toolbox", settlement))
-    return ToolAnswer(value=value, result=result)
+    value = ledger.settled(lambda entry: keep(entry, pack, "toolbox", settlement, inputs))
+    labels = assigned(pack, caller, tool, inputs)
+    shown, _ = tree(labels).shown_to(caller, result)
+    return ToolAnswer(value=value, result=shown)

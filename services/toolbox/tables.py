@@ -26,6 +26,7 @@ class PlanRow(Base):
     __tablename__ = "plans"
     task: Mapped[str] = mapped_column(String(26), primary_key=True)
     requester: Mapped[str] = mapped_column(Text)
+    goal: Mapped[str] = mapped_column(Text, server_default="")
     plan: Mapped[Fields]
     documents: Mapped[Json] = mapped_column(JSON)
     digest: Mapped[str] = mapped_column(String(71))
@@ -46,6 +47,8 @@ class ValueRow(Base):
     tool: Mapped[str] = mapped_column(String(200))
     arguments_digest: Mapped[str] = mapped_column(String(71))
     content: Mapped[Json] = mapped_column(JSON)
+    labels: Mapped[Fields] = mapped_column(JSON, server_default="{}")
+    """By dotted path; a value from before there were labels has none, and nobody may read it."""
     stored_at: Mapped[datetime]
 
 

@@ -1,15 +1,19 @@
-"""The immutable values of tasks and what their calls cost; not who may read them."""
+"""The immutable values of tasks, their labels and what their calls cost."""
 
 from decimal import Decimal
 
 from quartet.contracts.base import Digest, Fields, Json, Name, TaskId, ValueId
 from quartet.contracts.effect import Settlement, StoredValue
+from quartet.contracts.label import Label, Labels
 from quartet.packs.load import Pack
 from quartet.packs.reference import ByReference, Lookup
 from quartet.packs.tool import Kind, Tool
 from quartet.resilience.failures import RetryChanged
 from quartet.trust.digest import digest
+from quartet.trust.labels import UNKNOWN, tree
 from services.toolbox.audit import contents
+from services.toolbox.labels.assigning import assigned
+from services.toolbox.labels.tracing import labels_of
 from services.toolbox.ledger import Entry
 from services.toolbox.refusals import NotThere, PolicyRefusal
 from services.toolbox.tables import CallRow, ValueRow
@@ -33,8 +37,13 @@ def value_id(sent: Settlement) -> ValueId:
     return f"val-{digest(named).removeprefix('sha256:')[:16]}"
 
 
-def keep(entry: Entry, pack: Pack, producer: Name, sent: Settlement) -> ValueId:
-    """Store a value, its cost and its audit record; again, and nothing changes."""
+def keep(
+    entry: Entry, pack: Pack, producer: Name, sent: Settlement, inputs: Label = UNKNOWN
+) -> ValueId:
+    """Store a value, its labels, its cost and its audit record; again, and nothing changes.
+
+    ``inputs`` is the label of what a trusted read tool was given.
+    """
     tool = pack.tools.get(sent.tool)
     if tool is not None and tool.kind not in _PRODUCES[producer]:
         raise PolicyRefusal(
@@ -45,8 +54,17 @@ def keep(entry: Entry, pack: Pack, producer: Name, sent: Settlement) -> ValueId:
     if entry.session.get(ValueRow, (sent.task, value)) is not None:
         return value
     shared = sent.model_dump(mode="json", exclude={"value", "spend", "asked"})
+    labels = assigned(pack, sent.caller, tool if producer != "models" else None, inputs)
+    plain: Fields = {path: label.model_dump(mode="json") for path, label in labels.items()}
     entry.session.add(
-        ValueRow(**shared, id=value, producer=producer, content=sent.value, stored_at=entry.now)
+        ValueRow(
+            **shared,
+            id=value,
+            producer=producer,
+            content=sent.value,
+            labels=plain,
+            stored_at=entry.now,
+        )
     )
     entry.session.flush()
     spend = sent.spend.model_dump() | {"cost_usd": Decimal(sent.spend.cost_usd)}
@@ -54,6 +72,7 @@ def keep(entry: Entry, pack: Pack, producer: Name, sent: Settlement) -> ValueId:
     body: Fields = shared | {
         "value": value,
         "content_digest": digest(sent.value),
+        "labels": plain,
         "spend": sent.spend.model_dump(mode="json"),
         "asked": _asked(entry, sent),
     }
@@ -74,13 +93,21 @@ def _asked(entry: Entry, sent: Settlement) -> Digest | None:
     return contents.keep(entry.session, entry.now, sent.asked)
 
 
-def find(entry: Entry, task: TaskId, value: ValueId) -> StoredValue:
-    """Return a value of a task; raises NotThere."""
+def find(entry: Entry, reader: Name, task: TaskId, value: ValueId) -> StoredValue:
+    """Return what an app-id may see of a value; raises NotThere, or PolicyRefusal for nothing."""
     row = entry.session.get(ValueRow, (task, value))
     if row is None:
         raise NotThere(
             f"Task {task} has no value {value[:40]!r}. Values of other tasks cannot be read.",
             "NoSuchValue",
+        )
+    labels = labels_of(row)
+    content, withheld = tree(labels).shown_to(reader, row.content)
+    if withheld and content is None:
+        raise PolicyRefusal(
+            f"{reader} may read nothing of {value}; {', '.join(_readers(labels)) or 'nobody'} may. "
+            "Pass it on by reference.",
+            "NotAReader",
         )
     return StoredValue(
         value=row.id,
@@ -89,8 +116,14 @@ def find(entry: Entry, task: TaskId, value: ValueId) -> StoredValue:
         caller=row.caller,
         tool=row.tool,
         arguments_digest=row.arguments_digest,
-        content=row.content,
+        content=content,
+        labels=labels,
+        withheld=withheld,
     )
+
+
+def _readers(labels: Labels) -> list[Name]:
+    return sorted({reader for label in labels.values() for reader in label.readers})
 
 
 def lookup(entry: Entry, task: TaskId) -> Lookup:

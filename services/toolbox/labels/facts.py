@@ -1,11 +1,18 @@
 """What the labels say of one resolved call, as the policy sees it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from quartet.contracts.base import Name
 from quartet.contracts.effect import Commit
+from quartet.contracts.label import Integrity
+from quartet.packs.labelling import Critical
 from quartet.packs.load import Pack
-from services.toolbox.gate import Call
-from services.toolbox.ledger import Entry
+from services.toolbox.gate import Call, proposal_of
+from services.toolbox.labels.tracing import tracing
+from services.toolbox.ledger import Books, Entry
+from services.toolbox.plans import plan_of
+from services.toolbox.tables import PlanRow
 
 
 @dataclass(frozen=True)
@@ -13,14 +20,40 @@ class Facts:
     """What is known of where a call's arguments come from.
 
     ``unconfirmed`` names critical arguments that come from untrusted data and that no trusted
-    source confirms; ``least`` is the least trusted integrity among all arguments.
+    source confirms; ``least`` is the least trusted integrity among all arguments; ``origins``
+    gives that of each critical argument, by its path.
     """
 
     unconfirmed: tuple[str, ...] = ()
-    least: str = "trusted-tool"
+    least: Integrity = "trusted-tool"
+    origins: Mapping[str, Integrity] = field(default_factory=dict)
 
 
 def facts(entry: Entry, pack: Pack, sent: Commit, call: Call) -> Facts:
-    """Return the facts of a call; reads stored values only."""
-    del entry, pack, sent, call
-    return Facts()
+    """Return the facts of a call; changes nothing.
+
+    Raises RetryChanged where a trusted source contradicts a critical argument.
+    """
+    arguments = proposal_of(sent).arguments
+    traced = tracing(entry.session, sent.task, proposer(entry, pack, sent))
+    books = Books(entry, f"{sent.task}/{sent.slot}")
+    origins = {
+        one.path: traced.of(arguments, one.path.split(".")).integrity
+        for one in call.effect.critical
+    }
+    doubtful = [one for one in call.effect.critical if origins[one.path] == "untrusted-source"]
+    return Facts(
+        unconfirmed=tuple(one.path for one in doubtful if not _confirmed(one, call, books)),
+        least=traced.of(arguments).integrity,
+        origins=origins,
+    )
+
+
+def proposer(entry: Entry, pack: Pack, sent: Commit) -> Name:
+    """Return the app-id that proposed a call: the one that runs the subtask's kind."""
+    plan = plan_of(entry.session.get_one(PlanRow, sent.task))
+    return pack.app_of(next(s.kind for s in plan.subtasks if s.id == sent.subtask))
+
+
+def _confirmed(one: Critical, call: Call, books: Books) -> bool:
+    return one.confirm is not None and one.confirm(call.arguments, books)

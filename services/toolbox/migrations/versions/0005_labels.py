@@ -1,4 +1,7 @@
-"""The tables of the toolbox's labels."""
+"""Labels of values, and the words of the requester."""
+
+import sqlalchemy as sa
+from alembic import op
 
 revision = "toolbox_0005"
 down_revision = "toolbox_0004"
@@ -7,8 +10,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Nothing yet."""
+    op.add_column(
+        "stored_values", sa.Column("labels", sa.JSON(), nullable=False, server_default="{}")
+    )
+    op.add_column("plans", sa.Column("goal", sa.Text(), nullable=False, server_default=""))
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    op.drop_column("plans", "goal")
+    op.drop_column("stored_values", "labels")

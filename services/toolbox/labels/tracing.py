@@ -1,0 +1,79 @@
+"""Where the arguments of a call come from, as they were sent: references, or somebody's words."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from quartet.contracts.base import Fields, Json, Name, TaskId
+from quartet.contracts.label import ANYONE, Label, Labels
+from quartet.contracts.task import ANONYMOUS
+from quartet.packs.reference import named
+from quartet.trust.labels import TOP, UNKNOWN, join_all, may_read, tree
+from services.toolbox.tables import PlanRow, ValueRow
+
+OF_THE_REQUESTER = Label(integrity="user", readers=(ANYONE,))
+
+
+@dataclass(frozen=True)
+class Tracing:
+    """Labels of the arguments that one app-id sent for one task."""
+
+    session: Session
+    task: TaskId
+    words: str
+    """What an authenticated requester wrote; empty when nobody signed."""
+    literal: Label
+    """The label of what the app-id wrote itself."""
+
+    def of(self, sent: Json, path: Iterable[str] = ()) -> Label:
+        """Return the label of a part of what was sent; of the whole without a path.
+
+        What is not there was not sent: the tool's own default, TOP.
+        """
+        steps = tuple(path)
+        if isinstance(sent, str) and (reference := named(sent)) is not None:
+            value, inside = reference
+            row = self.session.get(ValueRow, (self.task, value))
+            labels = tree(labels_of(row)) if row else tree({})
+            return labels.at((*inside, *steps)).whole()
+        if steps and isinstance(sent, dict):
+            return self.of(sent[steps[0]], steps[1:]) if steps[0] in sent else TOP
+        if isinstance(sent, dict | list):
+            parts = sent.values() if isinstance(sent, dict) else sent
+            return join_all(self.of(part, steps) for part in parts)
+        return OF_THE_REQUESTER if _stands_in(sent, self.words) else self.literal
+
+
+def tracing(session: Session, task: TaskId, app_id: Name) -> Tracing:
+    """Return what traces the arguments that an agent sent.
+
+    A literal of an agent is untrusted, and for those who may read all that the agent was shown.
+    """
+    plan = session.get(PlanRow, task)
+    signed = plan is not None and plan.requester != ANONYMOUS
+    literal = Label(integrity="untrusted-source", readers=seen_by(session, task, app_id).readers)
+    return Tracing(session, task, plan.goal if plan and signed else "", literal)
+
+
+def seen_by(session: Session, task: TaskId, app_id: Name) -> Label:
+    """Return the join of every field that an agent was shown in the course of a task."""
+    rows = session.scalars(select(ValueRow).where(ValueRow.task == task, ValueRow.caller == app_id))
+    labels = (label for row in rows for label in (labels_of(row) or {"": UNKNOWN}).values())
+    return join_all(label for label in labels if may_read(label, app_id))
+
+
+def labels_of(row: ValueRow) -> Labels:
+    """Return the labels of a stored value; none for one from before there were labels."""
+    stored: Fields = row.labels
+    return {path: Label.model_validate(label) for path, label in stored.items()}
+
+
+def _stands_in(literal: Json, words: str) -> bool:
+    """Return whether a literal is written out, as a whole, in the requester's own words."""
+    if literal is None or isinstance(literal, bool) or not (text := str(literal).strip()):
+        return False
+    whole = rf"(?<![\w.,@/-]){re.escape(text)}(?!\w|[.,@/-]\w)"
+    return re.search(whole, words) is not None
