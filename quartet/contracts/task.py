@@ -24,7 +24,7 @@ TASK_MOVES: dict[TaskState, tuple[TaskState, ...]] = {
 SUBTASK_MOVES: dict[SubtaskState, tuple[SubtaskState, ...]] = {
     "working": ("reviewing", "dropped", "failed"),
     "reviewing": ("working", "committing", "done", "rejected", "dropped", "failed"),
-    "committing": ("working", "held", "done", "dropped", "failed"),
+    "committing": ("working", "held", "done", "rejected", "dropped", "failed"),
     "held": ("working", "committing", "rejected", "dropped", "failed"),
     "done": (),
     "rejected": (),

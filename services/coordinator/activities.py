@@ -30,12 +30,14 @@ from services.coordinator.messages import (
     Start,
     instance_of,
 )
+from services.coordinator.outcomes import settle
 from services.coordinator.rows import (
     ENDED,
     attempt_closed,
     move_subtask,
     move_task,
     own,
+    reopen,
     subtask_row,
     verdict_of,
 )
@@ -142,7 +144,7 @@ class TaskSteps:
                     _failed(session, row, task, error.failure)
                 _set_clock(session, parent)
                 return closed(row)
-        return self._kept(start, verdict, outcomes)
+        return self._kept(start, task, verdict, outcomes)
 
     def _commit(self, task: Task, verdict: Verdict, result: WorkResult, slot: int) -> Outcome:
         sent = Commit(
@@ -155,18 +157,15 @@ class TaskSteps:
         )
         return self.invoker.call("toolbox", "commit", sent, Outcome, COMMIT_TIMEOUT_S)
 
-    def _kept(self, start: Start, verdict: Verdict, outcomes: tuple[Outcome, ...]) -> Closed:
+    def _kept(
+        self, start: Start, task: Task, verdict: Verdict, outcomes: tuple[Outcome, ...]
+    ) -> Closed:
         with self.store.transaction() as session:
             parent = own(session, start)
             row = subtask_row(session, start.task, verdict.subtask)
             if row.state != "committing":
                 return closed(row)
-            row.outcomes = [o.model_dump(mode="json") for o in outcomes]
-            held = [o for o in outcomes if o.status == "held"]
-            if held:
-                move_subtask(session, row, "held", held[0].says)
-            else:
-                move_subtask(session, row, "done", "; ".join(o.says for o in outcomes))
+            settle(session, row, outcomes, task.limits.attempts)
             _set_clock(session, parent)
             return closed(row)
 
@@ -251,10 +250,7 @@ def _failed(
 ) -> None:
     """Reopen the subtask when a changed attempt may help and one is left; else fail it."""
     if failure.advice == "retry-changed" and row.attempt < task.limits.attempts:
-        row.feedback = (feedback or failure.detail)[:2000]
-        row.completed = row.result = row.proposal_digest = None
-        if row.state != "working":
-            move_subtask(session, row, "working", f"again: {row.feedback}")
+        reopen(session, row, feedback or failure.detail)
         return
     row.failure = failure.model_dump(mode="json")
     move_subtask(session, row, "failed", failure.detail)

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from joserfc.jwk import KeySetSerialization
 from pydantic import ValidationError
 
+from quartet.contracts.approval import ApprovalDecided
 from quartet.contracts.event import TOPICS, DeadLetter, dead
 from quartet.contracts.failure import Failure
 from quartet.contracts.view import DeadLetters, Done, TaskList, TaskView, Why
@@ -30,6 +31,7 @@ from quartet.sidecar.client import Sidecar
 from quartet.sidecar.ports import Invoker, Publisher
 from services.coordinator import views
 from services.coordinator.activities import TaskSteps
+from services.coordinator.decisions import Wakings
 from services.coordinator.intake import Intake, unwrapped
 from services.coordinator.messages import (
     CLAIM_TASK,
@@ -68,7 +70,14 @@ class Coordinator:
         self.workflows = Workflows(settings.dapr_grpc_port)
         self.steps = TaskSteps(self.pack, self.store, invoker, publisher, self.workflows.terminate)
         self.intake = Intake(self.pack, self.store, invoker, self._keys, self.workflows.schedule)
-        self.sweep = Sweep(self.store, self.workflows, publisher, self.steps.finish_task)
+        self.wakings = Wakings(self.store, self.workflows, invoker)
+        self.sweep = Sweep(
+            self.store,
+            self.workflows,
+            publisher,
+            self.steps.finish_task,
+            more=(self.wakings.read_decisions, self.wakings.wake_decided),
+        )
         self.host = Host(settings.dapr_grpc_port)
         self._register(TaskWorkflows(self.pack))
 
@@ -118,6 +127,17 @@ class Coordinator:
                 self.workflows.wake(instance, f"reviewed-{verdict.attempt}")
         return SUCCESS
 
+    def decided(self, event: dict[str, Any]) -> dict[str, str]:
+        """Wake the subtask that waits for the decision of an approval."""
+        try:
+            said_by("/toolbox", event)
+            decided = ApprovalDecided.model_validate(event.get("data"))
+        except (ValidationError, Abandon) as error:
+            bury(self.publisher, "approval-decided", error, json.dumps(event))
+        else:
+            self.wakings.hear(decided)
+        return SUCCESS
+
     def buried(self, topic: str, event: dict[str, Any]) -> dict[str, str]:
         """Keep a dead letter of a topic: ours with its reason, or a sidecar's after its tries."""
         try:
@@ -158,6 +178,7 @@ def build(coordinator: Coordinator) -> FastAPI:
     dapr = DaprApp(app)
     listen(dapr, "task-submitted", coordinator.submitted, raw=True)
     listen(dapr, "subtask-reviewed", coordinator.reviewed)
+    listen(dapr, "approval-decided", coordinator.decided)
     for topic in TOPICS:
         listen(dapr, dead(topic), partial(coordinator.buried, topic))
     _serve_console(app, coordinator)

@@ -62,6 +62,15 @@ def move_subtask(session: Session, row: SubtaskRow, after: SubtaskState, why: st
         row.publish_at = None
 
 
+def reopen(session: Session, row: SubtaskRow, feedback: str) -> None:
+    """Have a subtask worked on once more, with feedback; what it came to so far is dropped."""
+    row.feedback = feedback[:2000]
+    row.completed = row.result = row.proposal_digest = None
+    row.outcomes = []
+    if row.state != "working":
+        move_subtask(session, row, "working", f"again: {row.feedback}")
+
+
 def _legal(before: str, after: str, may: tuple[str, ...]) -> None:
     if after not in may:
         says = f"{before} cannot become {after}; it may become {', '.join(may) or 'nothing'}."

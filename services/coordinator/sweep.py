@@ -46,6 +46,8 @@ class Sweep:
     finish: Callable[[Finish], object]
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
     every_s: float = 1.0
+    more: tuple[Callable[[datetime], None], ...] = ()
+    """Duties of other parts, done after its own."""
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -83,6 +85,7 @@ class Sweep:
             self._review_again,
             self._stop_late,
             self._tell_again,
+            *self.more,
         )
 
     def _leased(self, now: datetime) -> bool:

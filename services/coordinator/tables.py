@@ -122,6 +122,28 @@ class MoveRow(Base):
     at: Mapped[datetime] = mapped_column(Utc)
 
 
+class DecisionRow(Base):
+    """A decision of a person on a slot whose subtask has not gone on yet."""
+
+    __tablename__ = "decisions"
+
+    task: Mapped[str] = mapped_column(ForeignKey("tasks.id"), primary_key=True)
+    slot: Mapped[int] = mapped_column(primary_key=True)
+    subtask: Mapped[str] = mapped_column(String(64))
+    approval: Mapped[int]
+    woken: Mapped[int] = mapped_column(default=0)
+    wake_at: Mapped[datetime] = mapped_column(Utc)
+
+
+class CursorRow(Base):
+    """Up to which number the facts of another service have been read."""
+
+    __tablename__ = "cursors"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    number: Mapped[int]
+
+
 class DeadLetterRow(Base):
     """An event that could not be handled, with its reason."""
 

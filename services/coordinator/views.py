@@ -1,13 +1,12 @@
 """The task store as people see it; nothing is changed here."""
 
 from datetime import datetime
-from itertools import islice
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from quartet.contracts.event import DeadLetter
-from quartet.contracts.task import Move, Task
+from quartet.contracts.task import Move, SubtaskState, Task
 from quartet.contracts.view import DeadLetterView, Shown, SubtaskView, TaskView
 from quartet.contracts.work import Verdict, WorkResult
 from quartet.resilience.failures import Abandon
@@ -16,13 +15,29 @@ from services.coordinator.tables import DeadLetterRow, MoveRow, ReviewRow, Subta
 
 def task_views(session: Session, batch: str | None, state: str | None, most: int) -> list[TaskView]:
     """Return tasks, newest first; of one batch, in one shown state."""
-    query = select(TaskRow).order_by(TaskRow.created.desc(), TaskRow.id)
+    return [view(session, row) for row in session.scalars(listing(batch, state, most))]
+
+
+def listing(batch: str | None, state: str | None, most: int) -> Select[TaskRow]:
+    """Return the query for tasks of a batch that are shown in a state."""
+    query = select(TaskRow).order_by(TaskRow.created.desc(), TaskRow.id).limit(most)
     if batch is not None:
         query = query.where(TaskRow.batch == batch)
-    if state is not None:
-        query = query.where(TaskRow.state == ("running" if state == "waiting" else state))
-    views = (view(session, row) for row in session.scalars(query))
-    return list(islice((v for v in views if state in (None, v.shown)), most))
+    if state in ("running", "waiting"):
+        waits = _waits() if state == "waiting" else ~_waits()
+        query = query.where(TaskRow.state == "running", waits)
+    elif state is not None:
+        query = query.where(TaskRow.state == state)
+    return query
+
+
+def _waits() -> ColumnElement[bool]:
+    """Return the condition that ``shown`` calls ``waiting``, for the index on subtask states."""
+
+    def some(*states: SubtaskState) -> ColumnElement[bool]:
+        return TaskRow.id.in_(select(SubtaskRow.task).where(SubtaskRow.state.in_(states)))
+
+    return some("held") & ~some("reviewing", "committing")
 
 
 def task_view(session: Session, task: str) -> TaskView:

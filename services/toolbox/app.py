@@ -30,7 +30,7 @@ from quartet.sidecar.client import Sidecar
 from quartet.sidecar.ports import Publisher
 from services.toolbox import compensation, plans, reading, values
 from services.toolbox.approvals.rounds import Rounds
-from services.toolbox.approvals.routes import NOBODY_DECIDES, Approvals, serve_approvals
+from services.toolbox.approvals.routes import APPROVALS, Approvals, serve_approvals
 from services.toolbox.approvals.rules import Rules
 from services.toolbox.audit import sequence
 from services.toolbox.audit.acts import note
@@ -50,7 +50,7 @@ def build(
     pack: Pack,
     ledger: Ledger,
     sidecar: Ports,
-    approvals: Approvals = NOBODY_DECIDES,
+    approvals: Approvals = APPROVALS,
 ) -> FastAPI:
     """Return the app over an open ledger; jobs are registered, rounds made while it serves."""
     rounds = Rounds(ledger, sidecar, every_s=approvals.round_every_s)

@@ -20,11 +20,11 @@ from quartet.contracts.person import Person
 from quartet.contracts.plan import Plan, Slot, Subtask
 from quartet.contracts.work import Proposal, Verdict, WorkResult
 from quartet.packs.load import Pack, load
+from quartet.service.people import SignIn, refused
 from quartet.service.settings import Settings
 from quartet.trust.digest import digest, proposal_digest
 from services.toolbox import checker
 from services.toolbox.app import build
-from services.toolbox.approvals.identity import NotSignedIn
 from services.toolbox.approvals.rounds import Rounds
 from services.toolbox.approvals.routes import Approvals
 from services.toolbox.approvals.rules import RULES, Rules
@@ -60,11 +60,14 @@ PEOPLE = {
 }
 
 
-def identify(token: str) -> Person:
-    """Tell whom a token stands for: here a token is a name."""
-    if token not in PEOPLE:
-        raise NotSignedIn("Who is this?", cause="policy")
-    return PEOPLE[token]
+class NamesAsTokens(SignIn):
+    """A sign-in of which each token is a name."""
+
+    def person(self, token: str) -> Person:
+        """Return the person of this name."""
+        if token not in PEOPLE:
+            raise refused("nobody is called that")
+        return PEOPLE[token]
 
 
 def task(number: int) -> str:
@@ -342,7 +345,8 @@ def starting(
     clock = Clock()
     ledger = open_ledger(url, files, pack, clock)
     sidecar = Scheduled()
-    app = build(settings, pack, ledger, sidecar, Approvals(identify, rules, round_every_s=None))
+    app = build(settings, pack, ledger, sidecar, Approvals(rules, round_every_s=None))
+    app.state.sign_in = NamesAsTokens("issuer", "audience", "keys")
     with TestClient(app, headers={"dapr-api-token": "t"}, raise_server_exceptions=False) as http:
         yield Desk(http, ledger, sidecar, pack, files, clock)
 

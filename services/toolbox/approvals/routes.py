@@ -7,7 +7,7 @@ alone decides nothing.
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import FastAPI, Header, Query
+from fastapi import Depends, FastAPI, Query
 
 from quartet.contracts.approval import (
     ApprovalDecision,
@@ -16,52 +16,46 @@ from quartet.contracts.approval import (
     ApprovalView,
     Decisions,
 )
+from quartet.contracts.person import Person
+from quartet.service.people import person_of
 from services.toolbox.approvals.deciding import decide
-from services.toolbox.approvals.identity import Identify, nobody
 from services.toolbox.approvals.outbox import decisions_after
 from services.toolbox.approvals.rounds import Rounds
 from services.toolbox.approvals.rules import RULES, Rules
 from services.toolbox.approvals.showing import listed, show
 from services.toolbox.ledger import Ledger
 
-PersonToken = Annotated[str, Header(alias="Person-Token")]
+SignedIn = Annotated[Person, Depends(person_of)]
 
 
 @dataclass(frozen=True)
 class Approvals:
-    """How approvals are run: whom a person's token stands for, the limits, how often a round."""
+    """How approvals are run: the limits, and how often a round is made (None: by hand)."""
 
-    identify: Identify = nobody
     rules: Rules = RULES
     round_every_s: float | None = 1.0
 
 
-NOBODY_DECIDES = Approvals()
+APPROVALS = Approvals()
 
 
 def serve_approvals(app: FastAPI, ledger: Ledger, approvals: Approvals, rounds: Rounds) -> None:
     """Add the verbs to the app."""
-    identify = approvals.identify
 
     @app.get("/callers/console/approvals")
     def list_approvals(
-        wanted: Annotated[ApprovalsWanted, Query()], person_token: PersonToken = ""
+        wanted: Annotated[ApprovalsWanted, Query()], person: SignedIn
     ) -> ApprovalList:
-        person = identify(person_token)
         with ledger.read() as entry:
             return listed(entry, wanted, person)
 
     @app.get("/callers/console/approvals/{approval}")
-    def show_approval(approval: int, person_token: PersonToken = "") -> ApprovalView:
-        person = identify(person_token)
+    def show_approval(approval: int, person: SignedIn) -> ApprovalView:
         with ledger.read() as entry:
             return show(entry, approval, person)
 
     @app.post("/callers/console/approvals/{approval}/decide")
-    def decide_approval(
-        approval: int, sent: ApprovalDecision, person_token: PersonToken = ""
-    ) -> ApprovalView:
-        person = identify(person_token)
+    def decide_approval(approval: int, sent: ApprovalDecision, person: SignedIn) -> ApprovalView:
         decided = decide(ledger, approval, sent, person, approvals.rules)
         rounds.poke()
         return decided
