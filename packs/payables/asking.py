@@ -64,13 +64,17 @@ def _says_ask(arguments: AskAboutInvoice) -> str:
 _REASON_LEAVES = (Leaving("reason", to="people"),)
 
 
-@tool("write", Effect(says=_says_hold, compensate=close_case, leaving=_REASON_LEAVES))
+@tool(
+    "write", Effect(says=_says_hold, compensate=close_case, reversible=True, leaving=_REASON_LEAVES)
+)
 def hold_invoice(arguments: HoldInvoice, books: Books) -> Opened:
     """Hold an invoice: it is not paid, and a person sees the case with the reason."""
     return _open("hold", arguments.invoice, arguments.reason, books)
 
 
-@tool("write", Effect(says=_says_ask, compensate=close_case, leaving=_REASON_LEAVES))
+@tool(
+    "write", Effect(says=_says_ask, compensate=close_case, reversible=True, leaving=_REASON_LEAVES)
+)
 def ask_about_invoice(arguments: AskAboutInvoice, books: Books) -> Opened:
     """Ask a person about an invoice that cannot be decided from the ledger."""
     return _open("ask", arguments.invoice, arguments.reason, books)

@@ -9,9 +9,10 @@ from packs.payables.billing import Billed, Claim, beyond, billed_of, find_order
 from packs.payables.invoice import Part
 from packs.payables.ledger import BilledRow, Kind, PaymentRow, VendorRow
 from packs.payables.matching import Match
+from quartet.packs.amount import Amount
 from quartet.packs.labelling import Critical
 from quartet.packs.reference import ByReference
-from quartet.packs.tool import Amount, Books, CannotUndo, Effect, tool
+from quartet.packs.tool import Books, CannotUndo, Effect, tool
 from quartet.resilience.failures import RetryChanged
 
 CLEARING = "clearing"
@@ -138,6 +139,10 @@ _PAYEE = (
 )
 
 
+def _payee(arguments: Matched) -> str:
+    return str(arguments.match.iban)
+
+
 @tool(
     "write",
     Effect(
@@ -145,8 +150,10 @@ _PAYEE = (
         natural_key=_natural_key,
         amount=_amount,
         counterparty=_counterparty,
+        payee=_payee,
         compensate=cancel_payment,
         critical=(*_PAYEE, Critical("match.amount_due", _was_received)),
+        reversible=True,
     ),
 )
 def schedule_payment(arguments: SchedulePayment, books: Books) -> Scheduled:
@@ -168,6 +175,7 @@ def schedule_payment(arguments: SchedulePayment, books: Books) -> Scheduled:
         counterparty=_counterparty,
         compensate=cancel_payment,
         critical=(*_PAYEE, Critical("match.amount_due", _was_ordered)),
+        reversible=True,
     ),
 )
 def schedule_credit(arguments: ScheduleCredit, books: Books) -> Scheduled:

@@ -7,6 +7,7 @@ from pydantic import Field
 from quartet.contracts.base import Contract, Digest, Fields, Json, Line, Name, TaskId, ValueId
 from quartet.contracts.label import Labels
 from quartet.contracts.plan import Plan
+from quartet.contracts.policy import Tier
 from quartet.contracts.work import Feedback, Verdict, WorkResult
 
 EffectStatus = Literal[
@@ -61,6 +62,9 @@ class Outcome(Contract):
     duplicate_of: TaskId | None = None
     result: Fields = Field(default_factory=dict)
     guidance: Feedback = ""
+    tier: Tier | None = None
+    policies: tuple[str, ...] = ()
+    """The ids of the policies that made the tier."""
 
 
 class Undo(Contract):

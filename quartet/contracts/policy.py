@@ -1,4 +1,4 @@
-"""What the policy says of one call: its tier and what made it; the engine is in the toolbox."""
+"""What the policy says of one call: its tier and what made it; the engine is in quartet.policy."""
 
 from typing import Annotated, Literal
 
@@ -9,6 +9,11 @@ from quartet.contracts.base import Contract, Line, Name
 Tier = Literal["autonomous", "notify", "approve", "escalate", "deny"]
 """Least to most: act; act and tell; a person approves; a person takes over; never."""
 TIERS: tuple[Tier, ...] = ("autonomous", "notify", "approve", "escalate", "deny")
+Mode = Literal["enforce", "log-only"]
+"""``log-only`` records the ruling and lets through what the pack's policy alone had raised."""
+MODES: tuple[Mode, ...] = ("enforce", "log-only")
+Risk = Literal["low", "medium", "high"]
+"""How risky a tool says that one call of it is, from what it knows of the counterparty."""
 
 
 def rank(tier: Tier) -> int:
@@ -30,3 +35,5 @@ class Ruling(Contract):
     version: str = ""
     group: Name = "approvers"
     """The group of people that is asked."""
+    logged: Tier | None = None
+    """In mode log-only: the tier that ``enforce`` would have given, where ``tier`` is below it."""

@@ -92,9 +92,6 @@ def _faults(pack: Pack) -> Iterator[str]:
     yield from (f"kind {k} has two specialists" for k in sorted(kinds) if run.count(k) > 1)
     for skill in pack.manifest.skills:
         yield from _skill_faults(pack, skill)
-    for name in pack.of_kind("write"):
-        if name not in pack.manifest.tiers:
-            yield f"write tool {name} has no tier"
     operations = pack.of_kind("operation")
     wanted = (*pack.manifest.at_start, *(j.operation for j in pack.manifest.jobs))
     yield from (f"there is no operation {name}" for name in wanted if name not in operations)

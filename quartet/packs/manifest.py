@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from quartet.contracts.base import Contract, Money, Name
+from quartet.contracts.base import Contract, Name
 
 
 class Specialist(Contract):
@@ -27,13 +27,6 @@ class Skill(Contract):
     decisions: Annotated[tuple[Name, ...], Field(min_length=1)]
     fails: tuple[Name, ...] = ()
     """Decisions that, once accepted by the critic, end the task as failed."""
-
-
-class Tier(Contract):
-    """Up to which amount per currency a write tool acts without a person; others are held."""
-
-    autonomous_up_to: dict[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Money] | None = None
-    """None: the tool moves no money and always acts by itself."""
 
 
 class Column(Contract):
@@ -61,7 +54,6 @@ class Manifest(Contract):
     needs_documents: Literal["one", "none", "any"] = "any"
     specialists: Annotated[tuple[Specialist, ...], Field(min_length=1)]
     skills: Annotated[tuple[Skill, ...], Field(min_length=1)]
-    tiers: dict[str, Tier] = Field(default_factory=dict)
     report: tuple[Column, ...] = ()
     jobs: tuple[Job, ...] = ()
     at_start: tuple[str, ...] = ()

@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, TypeGuard, TypeVar
+from typing import Any, Literal, Protocol, TypeGuard, TypeVar
 
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from quartet.contracts.base import Fields, Json
+from quartet.contracts.policy import Risk
+from quartet.packs.amount import Amount
 from quartet.packs.labelling import NOTHING_DECLARED, Critical, Leaving, Origins
 from quartet.packs.reference import ByReference, Lookup, resolve
 from quartet.resilience.failures import Abandon, RetryChanged
@@ -27,13 +29,6 @@ from quartet.resilience.failures import Abandon, RetryChanged
 Kind = Literal["untrusted-read", "read", "write", "operation"]
 Function = Callable[..., BaseModel]
 Wrapped = TypeVar("Wrapped", bound=Function)
-
-
-class Amount(NamedTuple):
-    """What a write tool moves: the tier is chosen by it."""
-
-    value: Decimal
-    currency: str
 
 
 class Books(Protocol):
@@ -71,19 +66,23 @@ class Effect:
     """What a write tool declares of its effect; every callable takes the tool's arguments.
 
     ``natural_key`` names the thing that may be effected only once; ``amount`` is what it moves,
-    ``counterparty`` to or from whom, for people;
+    ``counterparty`` to or from whom, for people, and ``payee`` the same for counting what one gets;
     ``compensate(arguments, result, books)`` undoes it or raises CannotUndo; ``says`` tells it in
-    plain words to people. ``critical`` are the arguments that decide who gets what, ``leaving``
-    the texts that somebody will read.
+    plain words to people. ``reversible`` says that undoing leaves nothing behind, ``risk`` how
+    risky one call is (low unless told). ``critical`` are the arguments that decide who gets what,
+    ``leaving`` the texts that somebody will read.
     """
 
     says: Callable[[Any], str]
     natural_key: Callable[[Any], str] | None = None
     amount: Callable[[Any], Amount] | None = None
     counterparty: Callable[[Any], str] | None = None
+    payee: Callable[[Any], str] | None = None
     compensate: Callable[[Any, Any, Books], None] | None = None
     critical: tuple[Critical, ...] = ()
     leaving: tuple[Leaving, ...] = ()
+    reversible: bool = False
+    risk: Callable[[Any], Risk] | None = None
 
 
 @dataclass(frozen=True)
@@ -164,6 +163,8 @@ def build(
         raise _undeclared(fn, f"has the arguments that it labels; {', '.join(unknown)} is none")
     if effect and effect.amount and not effect.critical:
         raise _undeclared(fn, "names its critical arguments when it moves an amount")
+    if effect and effect.reversible and not effect.compensate:
+        raise _undeclared(fn, "is reversible only with a compensation")
     for field, info in arguments.model_fields.items():
         if not info.description:
             raise _undeclared(fn, f"describes {field!r}: what is valid, what to do when missing")

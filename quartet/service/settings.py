@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from quartet.contracts.policy import MODES, Mode
 from quartet.trust.people import AUDIENCE, LOCAL_ISSUER
 
 MODELS_FILE = Path(__file__).resolve().parents[2] / "models.yaml"
@@ -22,6 +23,9 @@ class Settings:
     data: Path
     pack: str = "payables"
     models: Path = MODELS_FILE
+    policy: Path | None = None
+    """The pack's policy, where it is not the policy.cedar of the pack's folder."""
+    policy_mode: Mode = "enforce"
     api_token: str = field(default="", repr=False)
     app_token: str = field(default="", repr=False)
     issuer: str = LOCAL_ISSUER
@@ -52,6 +56,8 @@ def from_environment() -> Settings:
             data=Path(env["QUARTET_DATA"]),
             pack=env.get("QUARTET_PACK", "payables"),
             models=Path(env.get("QUARTET_MODELS") or MODELS_FILE),
+            policy=Path(env["QUARTET_POLICY"]) if env.get("QUARTET_POLICY") else None,
+            policy_mode=_mode(env.get("QUARTET_POLICY_MODE", "enforce")),
             api_token=env.get("DAPR_API_TOKEN", ""),
             app_token=env["APP_API_TOKEN"],
             **_issuer(env),
@@ -79,3 +85,11 @@ def _issuer(env: Mapping[str, str]) -> dict[str, str]:
     if found and len(found) < len(names):
         sys.exit(f"Of an issuer of people all of {', '.join(names.values())} are needed.")
     return found
+
+
+def _mode(named: str) -> Mode:
+    """Return the mode of this name; a misspelt one stops the start, it does not pick one."""
+    for mode in MODES:
+        if named == mode:
+            return mode
+    sys.exit(f"QUARTET_POLICY_MODE is {named!r}: name one of {', '.join(MODES)}.")

@@ -38,6 +38,7 @@ from services.toolbox.commit import commit
 from services.toolbox.jobs import Scheduler, registered
 from services.toolbox.ledger import Ledger, open_ledger
 from services.toolbox.operations import operate
+from services.toolbox.policy.live import Policies
 from services.toolbox.refusals import NotThere
 
 
@@ -52,11 +53,16 @@ def build(
     sidecar: Ports,
     approvals: Approvals = APPROVALS,
 ) -> FastAPI:
-    """Return the app over an open ledger; jobs are registered, rounds made while it serves."""
+    """Return the app over an open ledger; jobs are registered, rounds made while it serves.
+
+    Raises BadPolicy when the policy is missing or does not fit the pack.
+    """
+    policies = Policies(pack, settings.policy, settings.policy_mode)
     rounds = Rounds(ledger, sidecar, every_s=approvals.round_every_s)
 
     @contextmanager
     def running() -> Iterator[None]:
+        policies.started(ledger)
         for name in pack.manifest.at_start:
             operate(ledger, pack, "toolbox", name, {})
         with registered(pack.manifest.jobs, sidecar), rounds.running():
@@ -64,7 +70,7 @@ def build(
         ledger.close()
 
     app = build_app(settings, pack.manifest, running)
-    _coordinator_routes(app, pack, ledger, approvals.rules, rounds)
+    _coordinator_routes(app, policies, ledger, approvals.rules, rounds)
     _value_routes(app, pack, ledger)
     _audit_routes(app, ledger)
     serve_approvals(app, ledger, approvals, rounds)
@@ -84,7 +90,7 @@ def build(
 
 
 def _coordinator_routes(
-    app: FastAPI, pack: Pack, ledger: Ledger, rules: Rules, rounds: Rounds
+    app: FastAPI, policies: Policies, ledger: Ledger, rules: Rules, rounds: Rounds
 ) -> None:
     @app.post("/callers/coordinator/plans")
     def register_plan(sent: Registration) -> Registered:
@@ -92,14 +98,14 @@ def _coordinator_routes(
 
     @app.post("/callers/coordinator/commit")
     def commit_proposal(sent: Commit) -> Outcome:
-        outcome = commit(ledger, pack, sent, rules)
+        outcome = commit(ledger, policies, sent, rules)
         if outcome.status == "held":
             rounds.poke()
         return outcome
 
     @app.post("/callers/coordinator/compensate")
     def compensate(sent: Undo) -> Undone:
-        return ledger.settled(lambda entry: compensation.compensate(entry, pack, sent))
+        return ledger.settled(lambda entry: compensation.compensate(entry, policies.pack, sent))
 
 
 def _value_routes(app: FastAPI, pack: Pack, ledger: Ledger) -> None:
@@ -142,10 +148,11 @@ def main() -> None:
     try:
         pack = load(settings.pack)
         ledger = open_ledger(settings.database("ledger"), files, pack)
+        sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
+        app = build(settings, pack, ledger, sidecar)
     except Failing as error:
         sys.exit(str(error))
-    sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
-    serve(build(settings, pack, ledger, sidecar), settings)
+    serve(app, settings)
     sidecar.close()
 
 

@@ -13,6 +13,7 @@ from quartet.trust.digest import digest
 from quartet.trust.merkle import Tree, leaf
 from services.toolbox.approvals.checks import approvals
 from services.toolbox.gate import LIVE
+from services.toolbox.policy import caps
 from services.toolbox.tables import (
     AuditHead,
     AuditRow,
@@ -31,6 +32,7 @@ def problems(session: Session, pack: Pack) -> tuple[str, ...]:
         *_slots(session),
         *_postings(session, pack),
         *approvals(session),
+        *caps.problems(session, pack),
     )
 
 

@@ -2,7 +2,6 @@
 
 from quartet.contracts.base import Fields
 from quartet.contracts.effect import Commit, EffectStatus, Outcome
-from quartet.packs.load import Pack
 from quartet.resilience.failures import Failing
 from services.toolbox import gate
 from services.toolbox.approvals.asking import ask, granted, raised
@@ -13,17 +12,20 @@ from services.toolbox.labels.facts import facts
 from services.toolbox.labels.leaving import check_leaving
 from services.toolbox.ledger import Books, Entry, Ledger
 from services.toolbox.plans import locked
-from services.toolbox.policy.ruling import rule
+from services.toolbox.policy.caps import count
+from services.toolbox.policy.live import InForce, Policies
+from services.toolbox.policy.ruling import movement, rule
 from services.toolbox.tables import EffectRow
 
 
-def commit(ledger: Ledger, pack: Pack, sent: Commit, rules: Rules = RULES) -> Outcome:
+def commit(ledger: Ledger, policies: Policies, sent: Commit, rules: Rules = RULES) -> Outcome:
     """Return what becomes of the effect key, applying its effect at most once, ever.
 
     Raises Failing when the gate or the tool refuses: nothing is applied, the refusal is audited.
     """
     try:
-        return ledger.settled(lambda entry: _through(entry, pack, sent, rules))
+        law = policies.in_force(ledger)
+        return ledger.settled(lambda entry: _through(entry, law, sent, rules))
     except Failing as error:
         if error.failure.title != "LedgerAway":
             with ledger.write() as entry:
@@ -33,53 +35,58 @@ def commit(ledger: Ledger, pack: Pack, sent: Commit, rules: Rules = RULES) -> Ou
         raise
 
 
-def _through(entry: Entry, pack: Pack, sent: Commit, rules: Rules) -> Outcome:
+def _through(entry: Entry, law: InForce, sent: Commit, rules: Rules) -> Outcome:
     plan = locked(entry, sent.task)
-    call = gate.normal_form(entry, pack, sent)
+    call = gate.normal_form(entry, law.pack, sent)
     if (row := gate.stored(entry, sent, call)) is not None and row.status != "held":
         return outcome_of(row)
     gate.check_verdict(sent, call)
     plan = gate.check_slot(sent, call, plan)
-    check_leaving(entry, pack, sent, call)
-    ruling = rule(entry, pack, call, plan, facts(entry, pack, sent, call))
-    matter = Matter(pack, sent, call, plan, raised(ruling, sent.result.asks))
+    check_leaving(entry, law.pack, sent, call)
+    ruling = rule(entry, law, call, plan, facts(entry, law.pack, sent, call))
+    matter = Matter(law.pack, sent, call, plan, raised(ruling, sent.result.asks))
     if row is not None:
         return _held_before(entry, row, matter, rules)
     key = gate.natural_key(call)
     withdraw_effect(entry, sent.task, sent.slot, key)
     if (first := gate.holder(entry, key)) is not None:
-        return _duplicate(entry, sent, call, first)
+        return _duplicate(entry, matter, first)
     if not granted(entry, None, matter, rules):
         return _hold(entry, matter, key, rules)
-    return _apply(entry, sent, call, key)
+    return _apply(entry, matter, key)
 
 
 def _held_before(entry: Entry, row: EffectRow, matter: Matter, rules: Rules) -> Outcome:
     """Go on with an effect that people were asked about: only the ledger's approval counts."""
     if not granted(entry, row, matter, rules):
         return outcome_of(row)
-    row.status = "applied"
+    row.status, row.tier = "applied", matter.ruling.tier
+    row.policies = list(matter.ruling.policies)
     row.says = row.says.removeprefix(HELD)
-    return _run(entry, row, matter.call)
+    return _run(entry, row, matter)
 
 
-def _apply(entry: Entry, sent: Commit, call: gate.Call, key: str | None) -> Outcome:
-    row = _claim(entry, sent, call, "applied", key)
+def _apply(entry: Entry, matter: Matter, key: str | None) -> Outcome:
+    sent, call = matter.sent, matter.call
+    row = _claim(entry, matter, "applied", key)
     row.says = call.effect.says(call.arguments)[:500]
     entry.session.flush()
     entry.record("toolbox", "effect-intended", sent.task, _intent(sent, call, key))
-    return _run(entry, row, call)
+    return _run(entry, row, matter)
 
 
-def _run(entry: Entry, row: EffectRow, call: gate.Call) -> Outcome:
+def _run(entry: Entry, row: EffectRow, matter: Matter) -> Outcome:
+    call = matter.call
     result = call.tool.run(call.arguments, Books(entry, f"{row.task}/{row.slot}"))
     row.result = result.model_dump(mode="json")
+    if (moves := movement(matter.pack, call, matter.plan)) is not None:
+        count(entry, row.task, row.slot, moves)
     return _end(entry, row)
 
 
 def _hold(entry: Entry, matter: Matter, key: str | None, rules: Rules) -> Outcome:
     sent, call = matter.sent, matter.call
-    row = _claim(entry, sent, call, "held", key)
+    row = _claim(entry, matter, "held", key)
     why = "; ".join(matter.ruling.reasons)
     row.says = f"{HELD}{call.effect.says(call.arguments)} ({why})"[:500]
     entry.session.flush()
@@ -88,17 +95,16 @@ def _hold(entry: Entry, matter: Matter, key: str | None, rules: Rules) -> Outcom
     return _end(entry, row)
 
 
-def _duplicate(entry: Entry, sent: Commit, call: gate.Call, first: EffectRow) -> Outcome:
-    row = _claim(entry, sent, call, "duplicate", first.natural_key)
+def _duplicate(entry: Entry, matter: Matter, first: EffectRow) -> Outcome:
+    row = _claim(entry, matter, "duplicate", first.natural_key)
     row.duplicate_of = first.task
     row.says = f"duplicate of {first.task}: {first.says}"[:500]
     return _end(entry, row)
 
 
-def _claim(
-    entry: Entry, sent: Commit, call: gate.Call, status: EffectStatus, key: str | None
-) -> EffectRow:
+def _claim(entry: Entry, matter: Matter, status: EffectStatus, key: str | None) -> EffectRow:
     """Take the effect key; a freed one is taken over, its past stays in the audit."""
+    sent, call = matter.sent, matter.call
     freed = entry.session.get(EffectRow, (sent.task, sent.slot))
     if freed is not None:
         entry.session.delete(freed)
@@ -118,6 +124,8 @@ def _claim(
         says="",
         guidance="",
         claimed_at=entry.now,
+        tier=matter.ruling.tier,
+        policies=list(matter.ruling.policies),
     )
     entry.session.add(row)
     return row
@@ -159,4 +167,6 @@ def outcome_of(row: EffectRow) -> Outcome:
         duplicate_of=row.duplicate_of,
         result=row.result,
         guidance=row.guidance,
+        tier=row.tier,
+        policies=tuple(row.policies or ()),
     )

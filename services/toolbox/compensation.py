@@ -10,6 +10,7 @@ from services.toolbox.approvals.ending import end_effect, withdraw
 from services.toolbox.duplicates import list_duplicates
 from services.toolbox.ledger import Books, Entry
 from services.toolbox.plans import locked
+from services.toolbox.policy.caps import uncount
 from services.toolbox.tables import EffectRow, ManualCaseRow
 
 
@@ -60,6 +61,7 @@ def _undo(entry: Entry, pack: Pack, row: EffectRow, why: str) -> None:
         )
         entry.record("toolbox", "case-not-undone", row.task, {"slot": row.slot, "says": says})
         return
+    uncount(entry, row.task, row.slot)
     row.status, row.ended_at = "compensated", entry.now
     row.says = f"undone ({why}): {row.says}"[:500]
     _record(entry, row, why)

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from quartet.contracts.base import Digest, Fields, Json
 from quartet.contracts.effect import Commit
 from quartet.contracts.work import Proposal
+from quartet.packs.amount import Amount
 from quartet.packs.load import Pack
 from quartet.packs.tool import Effect, Tool
 from quartet.resilience.failures import RetryChanged
@@ -36,6 +37,11 @@ class Call:
     plain: Fields
     proposal_digest: Digest
     call_digest: Digest
+    slot: int
+    subtask: str
+    confidence: float
+    amount: Amount | None
+    """What it moves, in normal form; None for a tool that moves nothing."""
 
 
 def normal_form(entry: Entry, pack: Pack, sent: Commit) -> Call:
@@ -60,7 +66,21 @@ def normal_form(entry: Entry, pack: Pack, sent: Commit) -> Call:
         plain=plain,
         proposal_digest=proposal_digest(sent.task, sent.subtask, sent.attempt, sent.result),
         call_digest=digest(named),
+        slot=sent.slot,
+        subtask=sent.subtask,
+        confidence=sent.result.confidence,
+        amount=_amount(tool, tool.effect, arguments),
     )
+
+
+def _amount(tool: Tool, effect: Effect, arguments: BaseModel) -> Amount | None:
+    """Return what a call moves; raises RetryChanged for what is no amount, whoever stated it."""
+    amount = effect.amount(arguments) if effect.amount else None
+    if amount is not None and (fault := amount.fault()):
+        raise RetryChanged(
+            f"{tool.name} cannot move this: {fault}.", cause="data", title="AmountRefused"
+        )
+    return amount
 
 
 def proposal_of(sent: Commit) -> Proposal:

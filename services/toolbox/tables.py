@@ -8,6 +8,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from quartet.contracts.base import Fields, Json
 from quartet.contracts.effect import EffectStatus
+from quartet.contracts.policy import Tier
 from quartet.packs.columns import Cents, Exact, Moment
 
 LIVE = "status IN ('held', 'applied', 'resolved')"
@@ -89,6 +90,9 @@ class EffectRow(Base):
     guidance: Mapped[str] = mapped_column(Text, default="", server_default="")
     claimed_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    tier: Mapped[Tier | None] = mapped_column(String(16))
+    policies: Mapped[list[str] | None] = mapped_column(JSON)
+    """The ids of the policies that made the tier."""
     __table_args__ = (
         Index(
             "one_live_effect_per_natural_key",

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from quartet.packs.load import Pack, check, load, read_manifest
-from quartet.packs.manifest import Job, Manifest, Skill, Specialist, Tier
+from quartet.packs.manifest import Job, Manifest, Skill, Specialist
 from quartet.packs.tool import Books, Effect, Tool, build
 from quartet.resilience.failures import Abandon
 
@@ -60,7 +60,6 @@ MANIFEST = Manifest(
     synthesis_prompt="p.md",
     specialists=(SPECIALIST,),
     skills=(SKILL,),
-    tiers={"pay": Tier()},
     jobs=(Job(name="nightly", schedule="@daily", operation="close"),),
     at_start=("close",),
 )
@@ -123,7 +122,6 @@ def test_the_packs_of_this_repository_load() -> None:
         (with_skill(may_propose=("look",)), "settle: no write tool look"),
         (with_skill(prompt="lost.md"), "settle: no file lost.md"),
         (with_skill(review_prompt="lost.md"), "settle: no file lost.md"),
-        (MANIFEST.model_copy(update={"tiers": {}}), "write tool pay has no tier"),
         (MANIFEST.model_copy(update={"at_start": ("pay",)}), "there is no operation pay"),
         (
             MANIFEST.model_copy(
@@ -140,12 +138,12 @@ def test_a_pack_in_which_something_is_missing_is_refused(
 
 
 def test_every_fault_is_told_at_once(folder: Path) -> None:
-    manifest = with_skill(prompt="lost.md").model_copy(update={"tiers": {}})
+    manifest = with_skill(prompt="lost.md", tools=("pay",))
 
     says = refusal(Pack(manifest, TOOLS, folder))
 
     assert "no file lost.md" in says
-    assert "has no tier" in says
+    assert "no read tool pay" in says
 
 
 def test_an_unknown_kind_names_itself_and_what_there_is(folder: Path) -> None:
@@ -172,8 +170,7 @@ def test_an_unknown_pack_names_itself_and_what_there_is() -> None:
         ("name: [", "while parsing"),
         ("name: Tiny Pack\n", "name"),
         ("surprise: 1\n", "surprise"),
-        ("tiers: {pay: {autonomous_up_to: {EUR: 10000}}}\n", "tiers.pay.autonomous_up_to.EUR"),
-        ("tiers: {pay: {autonomous_up_to: {euro: '1.00'}}}\n", "tiers.pay.autonomous_up_to.euro"),
+        ("tiers: {pay: {autonomous_up_to: {EUR: 10000}}}\n", "tiers"),
     ],
 )
 def test_a_malformed_manifest_is_refused_with_its_path(folder: Path, text: str, says: str) -> None:

@@ -55,7 +55,7 @@ def asked(entry: Entry, matter: Matter, rules: Rules) -> Asked:
         amount=f"{amount.value:f}" if amount else None,
         currency=amount.currency if amount else None,
         counterparty=effect.counterparty(call.arguments)[:500] if effect.counterparty else "",
-        reversible=effect.compensate is not None,
+        reversible=effect.reversible,
         call=call.plain,
         call_digest=call.call_digest,
         tier=ruling.tier,

@@ -1,38 +1,71 @@
-"""The ruling on one resolved call, from the policy of the suite and that of the pack."""
+"""The ruling on one resolved call in the gate: its facts, what is moved with it, the record."""
 
-from decimal import Decimal
-
+from quartet.contracts.base import Fields
 from quartet.contracts.policy import Ruling
 from quartet.contracts.task import ANONYMOUS
 from quartet.packs.load import Pack
+from quartet.policy.facts import CallFacts, Sums
 from services.toolbox.gate import Call
 from services.toolbox.labels.facts import Facts
 from services.toolbox.ledger import Entry
+from services.toolbox.plans import plan_of
+from services.toolbox.policy.caps import Movement, sums
+from services.toolbox.policy.live import InForce
+from services.toolbox.refusals import PolicyRefusal
 from services.toolbox.tables import PlanRow
 
 
-def rule(entry: Entry, pack: Pack, call: Call, plan: PlanRow, known: Facts) -> Ruling:
-    """Return the tier of a call and why; pure but for what it reads of the ledger."""
-    del entry, known
-    why = _why_held(pack, call, plan.requester)
-    if why is None:
-        return Ruling(tier="autonomous")
-    return Ruling(tier="approve", approvers=1, reasons=(why,))
+def rule(entry: Entry, law: InForce, call: Call, plan: PlanRow, known: Facts) -> Ruling:
+    """Return the tier of a call and the policies that made it; each decision is on record.
+
+    Raises PolicyRefusal when no tier is permitted: such a call is never asked about.
+    """
+    seen = _facts(entry, law.pack, call, plan, known)
+    ruling = law.policy.rule(seen, law.mode)
+    if ruling.tier == "deny":
+        named = ", ".join(ruling.policies) or "no policy"
+        raise PolicyRefusal(
+            f"{call.tool.name} is denied: {'; '.join(ruling.reasons)} ({named}; policy "
+            f"{ruling.version}).",
+            "Denied",
+        )
+    body: Fields = {
+        "slot": call.slot,
+        "tool": call.tool.name,
+        "call_digest": call.call_digest,
+        "mode": law.mode,
+        "facts": seen.model_dump(mode="json"),
+    }
+    entry.record("toolbox", "policy-decided", plan.task, body | ruling.model_dump(mode="json"))
+    return ruling
 
 
-def _why_held(pack: Pack, call: Call, requester: str) -> str | None:
-    """Return why a person has to approve this call; None when it may act by itself."""
-    if requester == ANONYMOUS:
-        return "nobody signed the task, and effects for anonymous are never autonomous"
-    limits = pack.manifest.tiers[call.tool.name].autonomous_up_to
-    if limits is None:
+def movement(pack: Pack, call: Call, plan: PlanRow) -> Movement | None:
+    """Return what a call moves, if anything."""
+    if call.amount is None:
         return None
-    if call.effect.amount is None:
-        return f"{call.tool.name} states no amount to hold against its limit"
-    amount = call.effect.amount(call.arguments)
-    limit = limits.get(amount.currency)
-    if limit is None:
-        return f"{amount.value} {amount.currency}: no autonomous limit in this currency"
-    if amount.value > Decimal(limit):
-        return f"{amount.value} {amount.currency} is above the autonomous limit of {limit}"
-    return None
+    payee = call.effect.payee(call.arguments) if call.effect.payee else ""
+    return Movement(call.amount, payee, pack.app_of(_kind(call, plan)), plan.requester)
+
+
+def _facts(entry: Entry, pack: Pack, call: Call, plan: PlanRow, known: Facts) -> CallFacts:
+    kind = _kind(call, plan)
+    moves = movement(pack, call, plan)
+    return CallFacts(
+        tool=call.tool.name,
+        agent=pack.app_of(kind),
+        kind=kind,
+        **({"amount": moves.amount.value, "currency": moves.amount.currency} if moves else {}),
+        sums=sums(entry, moves) if moves else Sums(),
+        reversible=call.effect.reversible,
+        risk=call.effect.risk(call.arguments) if call.effect.risk else "low",
+        authenticated=plan.requester != ANONYMOUS,
+        unconfirmed=known.unconfirmed,
+        least=known.least,
+        confidence=call.confidence,
+        hour=entry.now.hour,
+    )
+
+
+def _kind(call: Call, plan: PlanRow) -> str:
+    return next(s.kind for s in plan_of(plan).subtasks if s.id == call.subtask)
