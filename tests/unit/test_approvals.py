@@ -546,9 +546,10 @@ def test_every_act_on_an_approval_is_on_record_with_the_person(desk: Desk) -> No
     outcome: Outcome = desk.commit(sent)
 
     assert outcome.status == "applied"
-    assert kinds(desk)[-4:] == [
+    assert kinds(desk)[-5:] == [
         "effect-held",
         "approval-decided",
+        "policy-decided",
         "approval-used",
         "effect-applied",
     ]
