@@ -159,12 +159,8 @@ def build(
         raise _undeclared(fn, "declares its Effect if, and only if, it writes")
     if kind == "untrusted-read" and origins and origins.confirmed:
         raise _undeclared(fn, "confirms nothing when it reads what a stranger wrote")
-    if effect and (unknown := _unknown_paths(effect, arguments)):
-        raise _undeclared(fn, f"has the arguments that it labels; {', '.join(unknown)} is none")
-    if effect and effect.amount and not effect.critical:
-        raise _undeclared(fn, "names its critical arguments when it moves an amount")
-    if effect and effect.reversible and not effect.compensate:
-        raise _undeclared(fn, "is reversible only with a compensation")
+    if effect and (must := _of_effect(effect, arguments)):
+        raise _undeclared(fn, must)
     for field, info in arguments.model_fields.items():
         if not info.description:
             raise _undeclared(fn, f"describes {field!r}: what is valid, what to do when missing")
@@ -179,6 +175,17 @@ def build(
         effect=effect,
         origins=origins or NOTHING_DECLARED,
     )
+
+
+def _of_effect(effect: Effect, arguments: type[BaseModel]) -> str | None:
+    """Return what an effect leaves undeclared, if anything."""
+    if unknown := _unknown_paths(effect, arguments):
+        return f"has the arguments that it labels; {', '.join(unknown)} is none"
+    if effect.amount and not effect.critical:
+        return "names its critical arguments when it moves an amount"
+    if effect.reversible and not effect.compensate:
+        return "is reversible only with a compensation"
+    return None
 
 
 def _unknown_paths(effect: Effect, arguments: type[BaseModel]) -> list[str]:
