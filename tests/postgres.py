@@ -54,9 +54,9 @@ def server(binaries: Path) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def new_database(socket: Path) -> str:
-    """Create an empty database; returns its URL."""
-    name = f"t{next(_numbers)}"
+def new_database(socket: Path, name: str = "", *, like: str = "template1") -> str:
+    """Create a database as a copy of another, which nobody may use meanwhile; returns its URL."""
+    name = name or f"t{next(_numbers)}"
     with psycopg.connect(host=str(socket), user=OWNER, dbname=OWNER, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}".encode())
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {like}".encode())
     return f"postgresql+psycopg://{OWNER}@/{name}?host={socket}"

@@ -115,8 +115,8 @@ def test_a_database_that_is_away_is_asked_again_later(tmp_path: Path) -> None:
     away.close()
 
 
-def test_documents_are_kept_on_either_database(ledger_url: str) -> None:
-    found = open_documents(ledger_url)
+def test_documents_are_kept_on_either_database(database_url: str) -> None:
+    found = open_documents(database_url)
 
     kept = found.put(upload(SAMPLE))
     with ThreadPoolExecutor(4) as threads:

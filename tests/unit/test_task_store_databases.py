@@ -11,9 +11,9 @@ from services.coordinator.views import task_view, task_views
 TASK = Task(id="t-" + "a" * 24, pack="payables", goal="Pay.", requester="anna", documents=())
 
 
-def test_a_task_is_accepted_once_claimed_by_its_run_and_shown(ledger_url: str) -> None:
-    migrate(ledger_url, MIGRATIONS)
-    engine = connect(ledger_url)
+def test_a_task_is_accepted_once_claimed_by_its_run_and_shown(database_url: str) -> None:
+    migrate(database_url, MIGRATIONS)
+    engine = connect(database_url)
     store = TaskStore(engine)
 
     first = store.accept(TASK, "/cli", "1", "a" * 16)

@@ -31,12 +31,12 @@ def desk(ledger_url: str, tmp_path: Path) -> Iterator[Desk]:
 
 @pytest.mark.parametrize("tables", [Base, Payables])
 def test_migrations_make_the_tables_that_the_code_has(
-    ledger_url: str, tmp_path: Path, tables: type[Base] | type[Payables]
+    database_url: str, tmp_path: Path, tables: type[Base] | type[Payables]
 ) -> None:
-    open_ledger(ledger_url, tmp_path, load("payables")).close()
+    open_ledger(database_url, tmp_path, load("payables")).close()
     mine = set(tables.metadata.tables)
 
-    engine = connect(ledger_url)
+    engine = connect(database_url)
     with engine.connect() as connection:
         context = MigrationContext.configure(
             connection,
