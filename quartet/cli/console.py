@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from quartet.cli.signing_in import credentials
 from quartet.cli.speech import Told
+from quartet.contracts.audit import AuditState, Checkpoints, SignedCheckpoint
 from quartet.contracts.base import Fields, Json, TaskId
 from quartet.contracts.failure import Problem
 from quartet.contracts.task import Document, MediaType
@@ -20,6 +21,7 @@ from quartet.contracts.view import (
     DeadLetters,
     Done,
     Heard,
+    OperationArguments,
     OperationResult,
     Submitted,
     TaskList,
@@ -104,6 +106,31 @@ class Console:
     def operate(self, name: str, arguments: Fields) -> Json:
         """Run an operation of the pack or of the toolbox."""
         return self._call("POST", f"/operations/{name}", OperationResult, sent=arguments).root
+
+    def audit(self) -> AuditState:
+        """Return the newest checkpoint of the audit, and the alarm if one is open."""
+        return self._call("GET", "/audit", AuditState)
+
+    def attest(self) -> AuditState:
+        """Have the coordinator sign the audit as it is now."""
+        return self._call("POST", "/audit/attest", AuditState)
+
+    def acknowledge(self, why: str) -> AuditState:
+        """Let signing go on after an alarm."""
+        return self._call("POST", "/audit/acknowledge", AuditState, sent=Why(why=why))
+
+    def checkpoints(self) -> Iterator[SignedCheckpoint]:
+        """Give every signed checkpoint, oldest first."""
+        after = 0
+        while found := self._call(
+            "GET", "/audit/checkpoints", Checkpoints, query={"after": after}
+        ).checkpoints:
+            yield from found
+            after += len(found)
+
+    def audit_keys(self) -> Fields:
+        """Return the public keys of the services (JWKS)."""
+        return self._call("GET", "/audit/keys", OperationArguments).root
 
     def events(self, after: int, wait_s: float) -> tuple[Fields, ...]:
         """Return the events after a number; wait so long for one."""

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quartet.cli.audit import export_to
 from quartet.cli.console import Console
 from quartet.cli.expected import faults, read
 from quartet.cli.inbox import client_key, find
-from quartet.cli.operations import close_run, closed_line, export_audit, payment_file
+from quartet.cli.operations import close_run, closed_line, payment_file
 from quartet.cli.report import manifest_of, name_of, report, rows
 from quartet.cli.sending import Manner, send
 from quartet.cli.speech import command, plain, say, terminal
@@ -52,7 +53,7 @@ def run(console: Console, folder: DataFolder, tell: Callable[[str], None]) -> De
     closed = close_run(console)
     tell(closed_line(closed))
     audit = folder.root / "audit.jsonl"
-    tell(f"audit: {export_audit(console, audit)} records")
+    tell(f"audit: {export_to(console, audit)} records")
     expected = read(samples / "expected.yaml")
     outcomes = rows(manifest_of(PACK).report, tasks)
     by_name = {name_of(t): row["outcome"] for t, row in zip(tasks, outcomes, strict=True)}

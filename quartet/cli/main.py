@@ -2,10 +2,11 @@
 
 import typer
 
+from quartet.cli.audit import audit_app
 from quartet.cli.demo import demo
 from quartet.cli.eventing import write_event
 from quartet.cli.keys import keys_app
-from quartet.cli.operations import audit_app, cases, dead_app, payments_app
+from quartet.cli.operations import cases, dead_app, payments_app
 from quartet.cli.runtime import generate, runtime_app, suite_app
 from quartet.cli.signing_in import login, logout, speak_as, whoami
 from quartet.cli.tasks import submit, task_app, watch

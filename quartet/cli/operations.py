@@ -1,7 +1,5 @@
-"""The verbs on the books and the broker: `quartet payments`, `audit`, `cases` and `dead`."""
+"""The verbs on the books and the broker: `quartet payments`, `cases` and `dead`."""
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,10 +24,8 @@ from quartet.contracts.view import DeadLetterView
 from quartet.runtime.layout import DataFolder
 
 payments_app = typer.Typer(help="Payments and payment runs.", no_args_is_help=True)
-audit_app = typer.Typer(help="The audit of the ledger.", no_args_is_help=True)
 dead_app = typer.Typer(help="Dead letters: events that could not be handled.", no_args_is_help=True)
 MOST_LETTERS = 1000
-PAGE = 2000
 Letter = Annotated[str, typer.Argument(metavar="LETTER", help="The id of a dead letter.")]
 
 
@@ -75,42 +71,6 @@ def closed_line(closed: dict[str, Any]) -> str:
 def payment_file(folder: DataFolder, closed: dict[str, Any]) -> Path | None:
     """Return the payment file of a closed run; None when it transfers nothing."""
     return folder.root / "toolbox" / "payments" / closed["file"] if closed["file"] else None
-
-
-@audit_app.command("export")
-def export(
-    to: Annotated[Path | None, typer.Option(help="File to write (default: stdout).")] = None,
-    data: Data = None,
-) -> None:
-    """Write every audit record as a JSON line, in its sequence, with its digest."""
-    with one_line_errors(), connect(DataFolder.named(data)) as console:
-        console = console
-        if to is None:
-            for record in audit_records(console):
-                emit(record, indent=None)
-        else:
-            note(f"{export_audit(console, to)} records in {to}")
-
-
-def export_audit(console: Console, to: Path) -> int:
-    """Write the audit as JSON lines; return how many records there are."""
-    try:
-        with to.open("w", encoding="ascii") as out:
-            return sum(out.write(json.dumps(r) + "\n") > 0 for r in audit_records(console))
-    except OSError as error:
-        raise Told(f"{to} can not be written: {error.strerror}. Name another with --to.") from error
-
-
-def audit_records(console: Console) -> Iterator[Json]:
-    """Give every audit record in its sequence."""
-    after = 0
-    while True:
-        page = _fields(console.operate("export_audit", {"after": after, "limit": PAGE}))
-        records = page["records"]
-        yield from records
-        if len(records) < PAGE:
-            return
-        after = records[-1]["sequence"]
 
 
 def cases(data: Data = None, *, as_json: AsJson = False) -> None:

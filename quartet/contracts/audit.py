@@ -83,6 +83,13 @@ class Alarm(Contract):
     acknowledged: Line = ""
 
 
+class Acknowledgement(Contract):
+    """A person lets signing go on from the audit as it is now, and says why."""
+
+    by: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    why: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+
+
 class AuditState(Contract):
     """The newest checkpoint, when it was signed, and the alarm that stops further ones."""
 

@@ -42,6 +42,10 @@ VERBS: tuple[Verb, ...] = (
     Verb("coordinator", "GET", "tasks", ("console",)),
     Verb("coordinator", "GET", "tasks/*", ("console",)),
     Verb("coordinator", "POST", "tasks/*/cancel", ("console",)),
+    Verb("coordinator", "GET", "audit", ("console",)),
+    Verb("coordinator", "POST", "audit/attest", ("console",)),
+    Verb("coordinator", "GET", "audit/checkpoints/*", ("console",)),
+    Verb("coordinator", "POST", "audit/acknowledge", ("console",)),
     Verb("coordinator", "GET", "dead-letters", ("console",)),
     Verb("coordinator", "POST", "dead-letters/*/replay", ("console",)),
 )

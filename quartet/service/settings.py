@@ -33,6 +33,13 @@ class Settings:
     issuer_keys: str = ""
     """A JWKS file or https address; empty: that of the local issuer."""
     urls: dict[str, str] = field(default_factory=dict, repr=False)
+    checkpoints: Path | None = None
+    """The folder for signed checkpoints of the audit, best on another disk."""
+
+    @property
+    def checkpoints_file(self) -> Path:
+        """Where signed checkpoints go besides the database."""
+        return (self.checkpoints or self.data / "coordinator") / "checkpoints.jsonl"
 
     def database(self, name: str) -> str:
         """Return the URL of a database: QUARTET_<NAME>_URL, else SQLite in the data folder."""
@@ -61,6 +68,9 @@ def from_environment() -> Settings:
             api_token=env.get("DAPR_API_TOKEN", ""),
             app_token=env["APP_API_TOKEN"],
             **_issuer(env),
+            checkpoints=Path(env["QUARTET_CHECKPOINTS"])
+            if env.get("QUARTET_CHECKPOINTS")
+            else None,
             urls={
                 name: env[key]
                 for name in ("tasks", "ledger", "documents")

@@ -37,6 +37,7 @@ from quartet.service.submission import parse, request_of
 from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar
 from quartet.trust.digest import task_id
+from services.console.audit import serve_audit
 from services.console.feed import Feed
 
 HEARD: tuple[Topic, ...] = (
@@ -71,6 +72,7 @@ def build(settings: Settings, sidecar: Sidecar) -> FastAPI:
     api = APIRouter(prefix="/api", dependencies=[Depends(person_at_the_door)])
     _serve_tasks(api, sidecar, manifest)
     _serve_operators(api, sidecar, feed)
+    serve_audit(api, sidecar, settings.data / "trust" / "services.jwks.json")
     app.include_router(api)
     return app
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from quartet.contracts.audit import Act, Noted
 from quartet.contracts.effect import Commit, Outcome, Registered, Registration, Undo, Undone
 from quartet.contracts.event import TaskEnded, TaskPlanned
 from quartet.contracts.failure import Failure
@@ -59,7 +60,16 @@ class TaskSteps:
 
     def claim_task(self, start: Start) -> Claimed:
         """Claim the task for this run; nothing when it is not the run that was started."""
-        return self.store.claim(start)
+        claimed = self.store.claim(start)
+        if claimed.task is not None:
+            self._record_accepted(claimed.task)
+        return claimed
+
+    def _record_accepted(self, task: Task) -> None:
+        """Put on record for whom a task is, before anything is asked or done for it."""
+        body = task.model_dump(mode="json", exclude={"id"})
+        act = Act(id=f"{task.id}.accepted", kind="task-accepted", task=task.id, body=body)
+        self.invoker.call("toolbox", "record", act, Noted)
 
     def register_plan(self, drafted: DraftedPlan) -> PlanChecked:
         """Check a plan; keep it, register it with the toolbox and publish task-planned."""

@@ -14,6 +14,8 @@ from joserfc.jwk import KeySetSerialization
 from pydantic import ValidationError
 
 from quartet.contracts.approval import ApprovalDecided
+from quartet.contracts.audit import Acknowledgement, Act, AuditState, Checkpoints, Noted
+from quartet.contracts.base import Fields
 from quartet.contracts.event import TOPICS, DeadLetter, dead
 from quartet.contracts.failure import Failure
 from quartet.contracts.view import DeadLetters, Done, TaskList, TaskView, Why
@@ -29,6 +31,7 @@ from quartet.service.settings import Settings, from_environment
 from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar
 from quartet.sidecar.ports import Invoker, Publisher
+from quartet.trust.digest import digest
 from services.coordinator import views
 from services.coordinator.activities import TaskSteps
 from services.coordinator.decisions import Wakings
@@ -42,6 +45,8 @@ from services.coordinator.messages import (
     RUN_SUBTASK,
     RUN_TASK,
 )
+from services.coordinator.notary import Notary, Sign
+from services.coordinator.outside import Outside
 from services.coordinator.store import TaskStore
 from services.coordinator.sweep import Sweep
 from services.coordinator.tables import DeadLetterRow
@@ -60,9 +65,11 @@ class UnknownLetter(Abandon):
 class Coordinator:
     """The parts of the service, composed once; tests compose it with other ports."""
 
-    def __init__(self, settings: Settings, invoker: Invoker, publisher: Publisher) -> None:
-        """Take the settings and the sidecar's ports; migrates the task store."""
-        self.settings, self.publisher = settings, publisher
+    def __init__(
+        self, settings: Settings, invoker: Invoker, publisher: Publisher, sign: Sign
+    ) -> None:
+        """Take the settings, the sidecar's ports and its signer; migrates the task store."""
+        self.settings, self.publisher, self.invoker = settings, publisher, invoker
         self.pack: Pack = load(settings.pack)
         url = settings.database("tasks")
         migrate(url, MIGRATIONS)
@@ -71,12 +78,17 @@ class Coordinator:
         self.steps = TaskSteps(self.pack, self.store, invoker, publisher, self.workflows.terminate)
         self.intake = Intake(self.pack, self.store, invoker, self._keys, self.workflows.schedule)
         self.wakings = Wakings(self.store, self.workflows, invoker)
+        self.notary = Notary(self.store, invoker, sign, Outside(settings.checkpoints_file))
         self.sweep = Sweep(
             self.store,
             self.workflows,
             publisher,
             self.steps.finish_task,
-            more=(self.wakings.read_decisions, self.wakings.wake_decided),
+            more=(
+                self.wakings.read_decisions,
+                self.wakings.wake_decided,
+                self.notary.attest,
+            ),
         )
         self.host = Host(settings.dapr_grpc_port)
         self._register(TaskWorkflows(self.pack))
@@ -95,6 +107,7 @@ class Coordinator:
         """Work until the block ends."""
         with self.host.running(), self.sweep.running():
             yield
+        self.notary.attest_last()
         self.workflows.close()
 
     def _keys(self) -> KeySetSerialization:
@@ -152,6 +165,21 @@ class Coordinator:
             body = json.dumps(event)
             letter = DeadLetter(topic=topic, reason=reason, body=body, at=_now())
         self.store.keep_dead_letter(letter)
+        return self._recorded(letter)
+
+    def _recorded(self, letter: DeadLetter) -> dict[str, str]:
+        """Put an event that was refused on record, by digest; again later when that fails."""
+        body: Fields = {
+            "topic": letter.topic,
+            "event": digest(letter.body.encode()),
+            "failure": letter.reason.model_dump(mode="json", exclude={"after_s"}),
+        }
+        act = Act(id=f"dead-{digest(body)[7:]}", kind="event-refused", body=body)
+        try:
+            self.invoker.call("toolbox", "record", act, Noted)
+        except Failing as error:
+            log.warning("a refused event is not on record yet: %s", error.failure.detail)
+            return RETRY
         return SUCCESS
 
     def replay(self, letter: str) -> Done:
@@ -182,6 +210,7 @@ def build(coordinator: Coordinator) -> FastAPI:
     for topic in TOPICS:
         listen(dapr, dead(topic), partial(coordinator.buried, topic))
     _serve_console(app, coordinator)
+    _serve_audit(app, coordinator.notary)
     return app
 
 
@@ -215,6 +244,25 @@ def _serve_console(app: FastAPI, coordinator: Coordinator) -> None:
         return coordinator.replay(letter)
 
 
+def _serve_audit(app: FastAPI, notary: Notary) -> None:
+    @app.get("/callers/console/audit")
+    def audit() -> AuditState:
+        return notary.state()
+
+    @app.post("/callers/console/audit/attest")
+    def attest() -> AuditState:
+        notary.attest_now(datetime.now(UTC))
+        return notary.state()
+
+    @app.get("/callers/console/audit/checkpoints/{after}")
+    def checkpoints(after: int) -> Checkpoints:
+        return notary.page(after)
+
+    @app.post("/callers/console/audit/acknowledge")
+    def acknowledge(sent: Acknowledgement) -> AuditState:
+        return notary.acknowledge(sent.by, sent.why)
+
+
 def raw_of(delivered: dict[str, Any]) -> str:
     """Return what was delivered as text, for people who look at a dead letter."""
     try:
@@ -231,7 +279,7 @@ def main() -> None:
     """Serve beside the sidecar."""
     settings = from_environment()
     sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
-    coordinator = Coordinator(settings, sidecar, sidecar)
+    coordinator = Coordinator(settings, sidecar, sidecar, sidecar.signer.sign)
     serve(build(coordinator), settings)
 
 

@@ -3,7 +3,16 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -166,3 +175,33 @@ class LeaseRow(Base):
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
     owner: Mapped[str] = mapped_column(String(64))
     until: Mapped[datetime] = mapped_column(Utc)
+
+
+class CheckpointRow(Base):
+    """A signed checkpoint of the audit; a copy of each stands in a file outside."""
+
+    __tablename__ = "checkpoints"
+    __table_args__ = (Index("ix_checkpoints_digest", "digest", unique=True),)
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    size: Mapped[int]
+    root: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(Utc)
+    digest: Mapped[str] = mapped_column(String(71))
+    """Of ``signed``: the next checkpoint names it."""
+    signed: Mapped[str] = mapped_column(Text)
+    leaves: Mapped[bytes] = mapped_column(LargeBinary)
+    peaks: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AlarmRow(Base):
+    """The audit, or what was signed of it, is not what it was after checkpoint ``after``."""
+
+    __tablename__ = "alarms"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    after: Mapped[int]
+    at: Mapped[datetime] = mapped_column(Utc)
+    says: Mapped[str] = mapped_column(Text)
+    acknowledged: Mapped[str | None] = mapped_column(Text)
+    """By whom and why; nothing is signed before that."""

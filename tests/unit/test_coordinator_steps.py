@@ -68,7 +68,7 @@ def test_a_refused_plan_leaves_no_trace(at: Desk) -> None:
     refused = at.register(Plan(subtasks=(cyclic,))).refused
 
     assert "cycle" in refused[0].says
-    assert at.peers.calls == []
+    assert at.peers.sent_to("toolbox", "plans") == []
     assert at.row().plan is None
 
 

@@ -33,6 +33,10 @@ TABLE: dict[tuple[str, str, str], set[str]] = {
     ("coordinator", "GET", "tasks"): {"console"},
     ("coordinator", "GET", "tasks/*"): {"console"},
     ("coordinator", "POST", "tasks/*/cancel"): {"console"},
+    ("coordinator", "GET", "audit"): {"console"},
+    ("coordinator", "POST", "audit/attest"): {"console"},
+    ("coordinator", "GET", "audit/checkpoints/*"): {"console"},
+    ("coordinator", "POST", "audit/acknowledge"): {"console"},
     ("coordinator", "GET", "dead-letters"): {"console"},
     ("coordinator", "POST", "dead-letters/*/replay"): {"console"},
 }
