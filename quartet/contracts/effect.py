@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from quartet.contracts.base import Contract, Digest, Fields, Json, Line, Name, TaskId, ValueId
+from quartet.contracts.guard import Flag
 from quartet.contracts.label import Labels
 from quartet.contracts.plan import Plan
 from quartet.contracts.policy import Tier
@@ -118,6 +119,8 @@ class Settlement(Contract):
     arguments_digest: Digest
     value: Json
     spend: Spend = Spend()
+    flags: tuple[Flag, ...] = ()
+    """What guardrails found, before and besides those of the toolbox."""
     asked: Json = None
     """What was asked, of which ``arguments_digest`` is taken: a prompt, or a tool's arguments."""
 

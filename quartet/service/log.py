@@ -5,9 +5,19 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from quartet.trust.sensitive import masked
+
 
 class JsonLines(logging.Formatter):
-    """Writes a record as one JSON object: time, level, logger, message, error."""
+    """Writes a record as one JSON object: time, level, logger, message, error.
+
+    Secrets by their form, those that are ``known``, and account numbers are masked.
+    """
+
+    def __init__(self, known: frozenset[str] = frozenset()) -> None:
+        """Take this process's own secrets."""
+        super().__init__()
+        self._known = known
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -15,10 +25,10 @@ class JsonLines(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": masked(record.getMessage(), self._known),
         }
         if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
+            line["error"] = masked(self.formatException(record.exc_info), self._known)
         return json.dumps(line, ensure_ascii=False)
 
 
@@ -27,9 +37,9 @@ def get_logger(name: str) -> logging.Logger:
     return logging.getLogger(f"quartet.{name}")
 
 
-def start_logging(level: str = "INFO") -> None:
-    """Send this process's logs to standard error as JSON lines."""
+def start_logging(level: str = "INFO", known: frozenset[str] = frozenset()) -> None:
+    """Send this process's logs to standard error as JSON lines, without its ``known`` secrets."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonLines(known))
     logging.basicConfig(level="WARNING", handlers=[handler], force=True)
     logging.getLogger("quartet").setLevel(level)

@@ -23,7 +23,8 @@ def build(settings: Settings, pack: Pack, toolbox: Invoker, secrets: Secrets) ->
     """Return the app; raises Failing for a models file or a playbook that is not right."""
     routes = read(settings.models)
     providers = assemble(routes, settings.models.parent, pack, secrets)
-    door = Door(routes, providers.by_name, toolbox, pack.manifest)
+    own = frozenset((settings.app_token, settings.api_token)) - {""}
+    door = Door(routes, providers.by_name, toolbox, pack.manifest, own)
 
     @contextmanager
     def running() -> Iterator[None]:

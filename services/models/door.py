@@ -12,6 +12,7 @@ from quartet.sidecar.ports import Invoker
 from quartet.trust.digest import digest
 from services.models.check import check
 from services.models.config import ModelsFile
+from services.models.guarded import Guarded
 from services.models.provider import Completion, Provider
 
 SETTLE_TIMEOUT_S = 15.0
@@ -31,6 +32,8 @@ class Door:
     providers: Mapping[str, Provider]
     toolbox: Invoker
     manifest: Manifest
+    own: frozenset[str] = frozenset()
+    """Secrets of this process, which no prompt and no answer may hold."""
 
     def complete(self, caller: str, request: ChatRequest) -> ChatAnswer:
         """Return a checked answer whose value and cost the toolbox has; raises Failing."""
@@ -43,7 +46,7 @@ class Door:
                 title="SkillNotYours",
             )
         route = self.routes.route(skill)
-        completion = self.providers[route.provider].complete(request, route)
+        completion = Guarded(self.providers[route.provider], self.own).complete(request, route)
         spend = route.spend(completion.usage)
         self._settle(caller, request, completion, spend)
         check(request, completion)
@@ -74,6 +77,7 @@ class Door:
                 "id": completion.id,
             },
             spend=spend,
+            flags=completion.flags,
             asked=asked,
         )
         self.toolbox.call("toolbox", "settle", settlement, Settled, SETTLE_TIMEOUT_S)

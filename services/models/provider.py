@@ -6,6 +6,7 @@ from typing import Protocol
 
 from quartet.contracts.chat import ChatRequest, Finish, Message
 from quartet.contracts.effect import Spend
+from quartet.contracts.guard import Flag
 
 _MILLION = Decimal(1_000_000)
 _NANO = Decimal("0.000000001")
@@ -56,6 +57,8 @@ class Completion:
     refusal: str = ""
     id: str = ""
     """The provider's name for this completion, so that two equal ones are paid twice."""
+    flags: tuple[Flag, ...] = ()
+    """What guardrails found in prompt and answer."""
 
 
 class Provider(Protocol):

@@ -3,6 +3,7 @@
 from quartet.contracts.base import Fields
 from quartet.contracts.effect import Commit, EffectStatus, Outcome
 from quartet.resilience.failures import Failing
+from quartet.trust.sensitive import masked, masked_fields
 from services.toolbox import gate
 from services.toolbox.approvals.asking import ask, granted, raised
 from services.toolbox.approvals.ending import HELD, withdraw_effect
@@ -154,18 +155,21 @@ def _end(entry: Entry, row: EffectRow) -> Outcome:
 
 
 def outcome_of(row: EffectRow) -> Outcome:
-    """Return the stored outcome of an effect key."""
+    """Return the stored outcome of an effect key, as it may travel: account numbers are masked.
+
+    The whole of it stays in the ledger.
+    """
     return Outcome(
         task=row.task,
         slot=row.slot,
         tool=row.tool,
         status=row.status,
-        says=row.says,
+        says=masked(row.says),
         proposal_digest=row.proposal_digest,
         call_digest=row.call_digest,
         natural_key=row.natural_key,
         duplicate_of=row.duplicate_of,
-        result=row.result,
+        result=masked_fields(row.result),
         guidance=row.guidance,
         tier=row.tier,
         policies=tuple(row.policies or ()),

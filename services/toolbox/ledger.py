@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from quartet.contracts.base import Fields
 from quartet.packs.load import Pack
 from quartet.service.database import READING, connect, migrate, told
+from quartet.trust.sensitive import masked_fields
 from services.toolbox.audit.records import record_of
 from services.toolbox.audit.sequence import append
 from services.toolbox.tables import AuditRow, PostingRow
@@ -42,8 +43,12 @@ class Entry:
     acts: list[Callable[[], None]] = field(default_factory=list)
 
     def record(self, actor: str, kind: str, task: str | None, body: Fields) -> None:
-        """Add an audit record; its number is drawn when the transaction ends."""
-        self.records.append(record_of(self.session, self.now, actor, kind, task, body))
+        """Add an audit record; its number is drawn when the transaction ends.
+
+        Account numbers and secrets are masked: the digests in it name what it is about.
+        """
+        plain = masked_fields(body)
+        self.records.append(record_of(self.session, self.now, actor, kind, task, plain))
 
     def number_records(self) -> None:
         """Draw the next numbers of the one sequence, under the lock of its head."""

@@ -13,6 +13,7 @@ from quartet.trust.digest import digest
 from quartet.trust.labels import UNKNOWN, tree
 from services.toolbox.audit import contents
 from services.toolbox.labels.assigning import assigned
+from services.toolbox.labels.screening import flags_of
 from services.toolbox.labels.tracing import labels_of
 from services.toolbox.ledger import Entry
 from services.toolbox.refusals import NotThere, PolicyRefusal
@@ -53,9 +54,10 @@ def keep(
     value = value_id(sent)
     if entry.session.get(ValueRow, (sent.task, value)) is not None:
         return value
-    shared = sent.model_dump(mode="json", exclude={"value", "spend", "asked"})
+    shared = sent.model_dump(mode="json", exclude={"value", "spend", "asked", "flags"})
     labels = assigned(pack, sent.caller, tool if producer != "models" else None, inputs)
     plain: Fields = {path: label.model_dump(mode="json") for path, label in labels.items()}
+    flags: list[Json] = [f.model_dump(mode="json") for f in (*sent.flags, *flags_of(sent.value))]
     entry.session.add(
         ValueRow(
             **shared,
@@ -63,6 +65,7 @@ def keep(
             producer=producer,
             content=sent.value,
             labels=plain,
+            flags=flags,
             stored_at=entry.now,
         )
     )
@@ -73,6 +76,7 @@ def keep(
         "value": value,
         "content_digest": digest(sent.value),
         "labels": plain,
+        "flags": flags,
         "spend": sent.spend.model_dump(mode="json"),
         "asked": _asked(entry, sent),
     }

@@ -52,7 +52,8 @@ def test_a_clean_invoice_is_paid_to_the_masters_account(desk: Desk) -> None:
 
     assert (outcome.status, outcome.natural_key) == ("applied", "payment:V-1:R1")
     assert "1200.00 EUR" in outcome.says
-    assert outcome.result["iban"] == vendor()["iban"]
+    assert outcome.result["iban"] == "DE..2389"
+    assert str(vendor()["iban"]) in str(payments(desk))
     assert len(payments(desk)) == 1
     assert kinds(desk)[-2:] == ["effect-intended", "effect-applied"]
 

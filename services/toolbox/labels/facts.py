@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 from quartet.contracts.base import Name
 from quartet.contracts.effect import Commit
+from quartet.contracts.guard import Flag
 from quartet.contracts.label import Integrity
 from quartet.packs.labelling import Critical
 from quartet.packs.load import Pack
 from services.toolbox.gate import Call, proposal_of
-from services.toolbox.labels.tracing import tracing
+from services.toolbox.labels.tracing import flags_in, tracing
 from services.toolbox.ledger import Books, Entry
 from services.toolbox.plans import plan_of
 from services.toolbox.tables import PlanRow
@@ -21,12 +22,16 @@ class Facts:
 
     ``unconfirmed`` names critical arguments that come from untrusted data and that no trusted
     source confirms; ``least`` is the least trusted integrity among all arguments; ``origins``
-    gives that of each critical argument, by its path.
+    gives that of each critical argument, by its path. ``flags`` are what guardrails found in the
+    values of the task, ``score`` the highest of their scores: they may warn a person
+    or raise the tier, never lower it.
     """
 
     unconfirmed: tuple[str, ...] = ()
     least: Integrity = "trusted-tool"
     origins: Mapping[str, Integrity] = field(default_factory=dict)
+    flags: tuple[Flag, ...] = ()
+    score: float = 0.0
 
 
 def facts(entry: Entry, pack: Pack, sent: Commit, call: Call) -> Facts:
@@ -42,10 +47,13 @@ def facts(entry: Entry, pack: Pack, sent: Commit, call: Call) -> Facts:
         for one in call.effect.critical
     }
     doubtful = [one for one in call.effect.critical if origins[one.path] == "untrusted-source"]
+    flags = flags_in(entry.session, sent.task)
     return Facts(
         unconfirmed=tuple(one.path for one in doubtful if not _confirmed(one, call, books)),
         least=traced.of(arguments).integrity,
         origins=origins,
+        flags=flags,
+        score=max((flag.score for flag in flags), default=0.0),
     )
 
 

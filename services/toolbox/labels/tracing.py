@@ -4,16 +4,19 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pydantic import TypeAdapter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from quartet.contracts.base import Fields, Json, Name, TaskId
+from quartet.contracts.guard import Flag
 from quartet.contracts.label import ANYONE, Label, Labels
 from quartet.contracts.task import ANONYMOUS
 from quartet.packs.reference import named
 from quartet.trust.labels import TOP, UNKNOWN, join_all, may_read, tree
 from services.toolbox.tables import PlanRow, ValueRow
 
+FLAGS = TypeAdapter(tuple[Flag, ...])
 OF_THE_REQUESTER = Label(integrity="user", readers=(ANYONE,))
 
 
@@ -37,7 +40,7 @@ class Tracing:
         if isinstance(sent, str) and (reference := named(sent)) is not None:
             value, inside = reference
             row = self.session.get(ValueRow, (self.task, value))
-            labels = tree(labels_of(row)) if row else tree({})
+            labels = tree(labels_of(row) if row else {})
             return labels.at((*inside, *steps)).whole()
         if steps and isinstance(sent, dict):
             return self.of(sent[steps[0]], steps[1:]) if steps[0] in sent else TOP
@@ -63,6 +66,12 @@ def seen_by(session: Session, task: TaskId, app_id: Name) -> Label:
     rows = session.scalars(select(ValueRow).where(ValueRow.task == task, ValueRow.caller == app_id))
     labels = (label for row in rows for label in (labels_of(row) or {"": UNKNOWN}).values())
     return join_all(label for label in labels if may_read(label, app_id))
+
+
+def flags_in(session: Session, task: TaskId) -> tuple[Flag, ...]:
+    """Return what guardrails found in all values of a task."""
+    rows = session.scalars(select(ValueRow.flags).where(ValueRow.task == task))
+    return tuple(dict.fromkeys(flag for row in rows if row for flag in FLAGS.validate_python(row)))
 
 
 def labels_of(row: ValueRow) -> Labels:

@@ -1,4 +1,4 @@
-"""Labels of values, and the words of the requester."""
+"""Labels of values, what guardrails found in them, and the words of the requester."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,9 +13,13 @@ def upgrade() -> None:
     op.add_column(
         "stored_values", sa.Column("labels", sa.JSON(), nullable=False, server_default="{}")
     )
+    op.add_column(
+        "stored_values", sa.Column("flags", sa.JSON(), nullable=False, server_default="[]")
+    )
     op.add_column("plans", sa.Column("goal", sa.Text(), nullable=False, server_default=""))
 
 
 def downgrade() -> None:
     op.drop_column("plans", "goal")
+    op.drop_column("stored_values", "flags")
     op.drop_column("stored_values", "labels")
