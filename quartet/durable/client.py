@@ -7,6 +7,7 @@ import grpc
 from dapr.ext.workflow import DaprWorkflowClient
 
 from quartet.contracts.base import Contract, Json
+from quartet.durable.seal import Seal
 from quartet.resilience.failures import RetryLater
 
 Status = Literal["absent", "live", "ended", "broken"]
@@ -17,8 +18,9 @@ LOOKS, PAUSE_S = 5, 0.2
 class Workflows:
     """The workflow API of a service's own sidecar; safe to share between threads."""
 
-    def __init__(self, grpc_port: int) -> None:
-        """Take the gRPC port of the sidecar."""
+    def __init__(self, grpc_port: int, seal: Seal | None = None) -> None:
+        """Take the gRPC port of the sidecar, and the seal of a service that has one."""
+        self._seal = seal
         self._client = DaprWorkflowClient(host="127.0.0.1", port=str(grpc_port))
 
     def close(self) -> None:
@@ -27,10 +29,11 @@ class Workflows:
 
     def schedule(self, name: str, instance: str, sent: Contract) -> None:
         """Start a workflow; an id is no idempotency key: the workflow claims its record."""
+        message: Json = sent.model_dump(mode="json")
+        if self._seal:
+            message = self._seal.put_on(name, message)
         try:
-            self._client.schedule_new_workflow(
-                name, input=sent.model_dump(mode="json"), instance_id=instance
-            )
+            self._client.schedule_new_workflow(name, input=message, instance_id=instance)
         except grpc.RpcError as error:
             raise _away(error) from error
 

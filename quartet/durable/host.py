@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from quartet.contracts.base import Contract, Json
 from quartet.contracts.remote import Remote
+from quartet.durable.seal import Seal
 from quartet.durable.steps import Steps
 from quartet.resilience.failures import Abandon, Failing, RetryLater
 
@@ -28,8 +29,9 @@ class FailureTold(Exception):
 class Host:
     """The workflow worker of one service."""
 
-    def __init__(self, grpc_port: int) -> None:
-        """Take the gRPC port of the sidecar; nothing is connected yet."""
+    def __init__(self, grpc_port: int, seal: Seal | None = None) -> None:
+        """Take the gRPC port of the sidecar; with a seal, nobody else's messages are taken."""
+        self._seal = seal
         self._runtime = WorkflowRuntime(
             host="127.0.0.1",
             port=str(grpc_port),
@@ -40,7 +42,7 @@ class Host:
         """Register an activity under the handle's name; it takes and gives typed messages."""
 
         def activity(_: WorkflowActivityContext, raw: Any) -> Json:  # noqa: ANN401
-            return told_of(lambda: run(remote.sent.model_validate(raw)))
+            return told_of(lambda: run(remote.sent.model_validate(self._taken(remote.name, raw))))
 
         self._runtime.register_activity(activity, name=remote.name)
 
@@ -52,13 +54,18 @@ class Host:
         """Register a workflow under the handle's name; it takes and gives typed messages."""
 
         def workflow(ctx: DaprWorkflowContext, raw: Any) -> Any:  # noqa: ANN401
+            ours = self._seal.sealing(ctx) if self._seal else ctx
             try:
-                result = yield from run(ctx, remote.sent.model_validate(raw))
+                sent = remote.sent.model_validate(self._taken(remote.name, raw))
+                result = yield from run(ours, sent)
             except Failing as error:
                 raise FailureTold(error.failure.model_dump_json()) from error
             return result.model_dump(mode="json")
 
         self._runtime.register_workflow(workflow, name=remote.name)
+
+    def _taken(self, name: str, raw: Any) -> Any:  # noqa: ANN401
+        return self._seal.taken_off(name, raw) if self._seal else raw
 
     @contextmanager
     def running(self) -> Iterator[None]:

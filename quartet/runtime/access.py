@@ -4,27 +4,32 @@ from typing import Any
 
 from quartet.contracts.matrix import VERBS, Verb, resolve
 from quartet.runtime.components import SECRETS, SIGNING_SEED
-from quartet.runtime.layout import CLIENT, NAMESPACE, SIDECAR_TRUST_DOMAIN, App
+from quartet.runtime.layout import MODELS, NAMESPACE, SIDECAR_TRUST_DOMAIN, App
 from quartet.runtime.shape import Shape
+from quartet.runtime.topics import publishing_rights
 
 Document = dict[str, Any]
+HISTORY_SIGNING = "WorkflowHistorySigning"
+OWN_SECRETS = (SIGNING_SEED,)
+"""What each service may read, out of its own sidecar's environment: nobody else's is there."""
 
 
 def configuration(app: App, shape: Shape) -> Document:
     """Return the Configuration of one sidecar."""
+    verbs = resolve(VERBS, shape.specialists, shape.readers)
     spec: Document = {
         "mtls": {"enabled": True},
         "tracing": {"samplingRate": "0"},
         "metrics": {"enabled": False},
+        "features": _features(app, shape),
         "accessControl": {
             "defaultAction": "deny",
             "trustDomain": SIDECAR_TRUST_DOMAIN,
-            "policies": policies(app.app_id, resolve(VERBS, shape.specialists, shape.readers)),
+            "policies": policies(app.app_id, verbs),
         },
-        "secrets": {"scopes": [_secrets(app)]},
+        "secrets": {"scopes": [_secrets(app, shape)]},
+        "api": {"allowed": _allowed(_apis(app, shape, verbs))},
     }
-    if app.app_id == CLIENT:
-        spec["api"] = {"allowed": _publishing_only()}
     return {
         "apiVersion": "dapr.io/v1alpha1",
         "kind": "Configuration",
@@ -33,10 +38,51 @@ def configuration(app: App, shape: Shape) -> Document:
     }
 
 
-def _secrets(app: App) -> Document:
-    """Return which secrets the app may read through its sidecar: its own seed, nothing else."""
+def _features(app: App, shape: Shape) -> list[Document]:
+    """Return Dapr's switches: no policy changes under a running sidecar; histories are signed."""
+    switches = {"HotReload": False}
+    if app.app_id in shape.workflow_apps:
+        switches[HISTORY_SIGNING] = True
+    return [{"name": name, "enabled": enabled} for name, enabled in switches.items()]
+
+
+def readable_secrets(app: App, shape: Shape) -> tuple[str, ...]:
+    """Return the names of the secrets that an app may read; models has its providers' keys too."""
+    if not app.has_app:
+        return ()
+    return (*OWN_SECRETS, *shape.provider_keys) if app.app_id == MODELS else OWN_SECRETS
+
+
+def _secrets(app: App, shape: Shape) -> Document:
     scope: Document = {"storeName": SECRETS, "defaultAccess": "deny"}
-    return scope | {"allowedSecrets": [SIGNING_SEED]} if app.has_app else scope
+    if readable := readable_secrets(app, shape):
+        scope["allowedSecrets"] = list(readable)
+    return scope
+
+
+def _apis(app: App, shape: Shape, verbs: tuple[Verb, ...]) -> list[str]:
+    """Return the parts of the sidecar's API that the app uses; workflows have one of their own."""
+    used = {
+        "invoke": any(app.app_id in verb.callers for verb in verbs),
+        "publish": app.app_id in publishing_rights(),
+        "state": app.app_id in ("critic", *shape.specialists),
+        "secrets": bool(readable_secrets(app, shape)),
+        "jobs": app.app_id == "toolbox",
+    }
+    return [*(name for name, uses in used.items() if uses), "metadata", "healthz"]
+
+
+def _allowed(names: list[str]) -> list[Document]:
+    """Return the rules that leave only these; of the gRPC API, services use none of them.
+
+    An unknown version or name would be no rule, and no rule at all allows everything.
+    """
+    grpc = [name for name in names if name in ("publish", "metadata")]
+    return [
+        {"name": name, "version": "v1", "protocol": protocol}
+        for protocol, rules in (("http", names), ("grpc", grpc))
+        for name in rules
+    ]
 
 
 def policies(callee: str, verbs: tuple[Verb, ...]) -> list[Document]:
@@ -82,11 +128,3 @@ def operation(caller: str, path: str) -> str:
     *parents, last = path.split("/")
     middle = ("**" if segment == "*" else segment for segment in parents)
     return "/".join(("", "callers", caller, *middle, last))
-
-
-def _publishing_only() -> list[Document]:
-    return [
-        {"name": name, "version": "v1.0", "protocol": protocol}
-        for name in ("publish", "metadata", "healthz")
-        for protocol in ("http", "grpc")
-    ]

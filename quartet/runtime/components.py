@@ -10,6 +10,7 @@ from quartet.runtime.topics import (
     listening_rights,
     publishing_rights,
 )
+from quartet.runtime.workflow_access import workflow_policies
 
 Document = dict[str, Any]
 STATE_STORE = "statestore"
@@ -35,6 +36,7 @@ def components(shape: Shape) -> dict[str, Document]:
         "pubsub.yaml": _pubsub(shape),
         "secretstore.yaml": _secret_store(),
         "resiliency.yaml": _resiliency(shape),
+        **{f"{p['metadata']['name']}.yaml": p for p in workflow_policies(shape)},
     }
 
 

@@ -5,6 +5,7 @@ Standard library only.
 """
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from quartet.runtime.children import Program
 from quartet.runtime.launcher import NOT_SET_UP, environment_value, keep, refuse
 
 REDIS_USER = "sidecar"
+PROVIDER_KEY = re.compile(r"QUARTET_[A-Z0-9_]+_KEY")
+"""What the operator sets as the key of a model provider; the door of models alone gets it."""
 _OVERRIDDEN = {
     "--sentry-address": f"{layout.HOST}:{layout.SENTRY_PORT}",
     "--control-plane-trust-domain": layout.CONTROL_PLANE_TRUST_DOMAIN,
@@ -49,6 +52,19 @@ def sidecar_arguments(given: Sequence[str]) -> list[str]:
     return [*kept, *(word for pair in _OVERRIDDEN.items() for word in pair)]
 
 
+def missing_policy(given: Sequence[str], app_id: str) -> Path | None:
+    """Return the workflow policy that should be among the resources of this sidecar and is not.
+
+    daprd itself takes a policy that is not there for leave to do everything.
+    """
+    folders = [argument(given[at:], "--resources-path") for at in range(len(given))]
+    name = f"{layout.workflow_policy(app_id)}.yaml"
+    wanted = [Path(folder) / name for folder in folders if folder]
+    if not layout.guarded(app_id) or any(path.is_file() for path in wanted):
+        return None
+    return wanted[0] if wanted else Path(name)
+
+
 def sidecar_environment(
     data: layout.DataFolder, app_id: str, inherited: Mapping[str, str]
 ) -> dict[str, str]:
@@ -68,6 +84,8 @@ def sidecar_environment(
         "GOGC": "400",
         "QUARTET_REDIS_PASSWORD": data.redis_password(REDIS_USER).read_text().strip(),
     }
+    if app_id == layout.MODELS:
+        env |= {name: key for name, key in inherited.items() if PROVIDER_KEY.fullmatch(name)}
     if app_id != layout.CLIENT:
         env["DAPR_API_TOKEN"] = data.api_token(app_id).read_text().strip()
         env["APP_API_TOKEN"] = data.app_token(app_id).read_text().strip()
@@ -83,6 +101,8 @@ def main() -> None:
     app_id = argument(sys.argv[1:], "--app-id")
     if app_id is None:
         os.execv(real, [str(real), *sys.argv[1:]])
+    if policy := missing_policy(sys.argv[1:], app_id):
+        refuse(f"The sidecar of {app_id} has no {policy}: run `quartet generate`.")
     try:
         env = sidecar_environment(data, app_id, os.environ)
     except FileNotFoundError as missing:

@@ -45,11 +45,13 @@ CONTROL_PORTS: dict[str, int] = {
 }
 
 CLIENT = "client"
+COORDINATOR = "coordinator"
+MODELS = "models"
 FIXED_APPS: dict[str, int] = {
-    "coordinator": 1,
+    COORDINATOR: 1,
     "planner": 2,
     "critic": 3,
-    "models": 4,
+    MODELS: 4,
     "reader": 5,
     "toolbox": 6,
     "console": 7,
@@ -111,6 +113,16 @@ def app_table(specialists: tuple[str, ...]) -> tuple[App, ...]:
     """Return every app-id of the suite; specialists are numbered in the pack's order."""
     fixed = [App(app_id, index) for app_id, index in FIXED_APPS.items()]
     return (*fixed, *(App(app_id, FIRST_SPECIALIST + i) for i, app_id in enumerate(specialists)))
+
+
+def guarded(app_id: str) -> bool:
+    """Tell whether an app-id has a policy of who may have workflows run on it."""
+    return app_id not in (COORDINATOR, CLIENT)
+
+
+def workflow_policy(app_id: str) -> str:
+    """Return the name of that policy, and of its file in components/ without `.yaml`."""
+    return f"workflow-access-{app_id}"
 
 
 def repository() -> Path:

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import yaml
 
@@ -19,6 +20,8 @@ class Shape:
     pack: str
     specialists: tuple[str, ...]
     readers: tuple[str, ...]
+    provider_keys: tuple[str, ...] = ()
+    """The secrets that models.yaml names."""
 
     @property
     def apps(self) -> tuple[App, ...]:
@@ -48,4 +51,11 @@ def shape_of(pack: str | None = None) -> Shape:
         pack=name,
         specialists=tuple(s.app_id for s in manifest.specialists),
         readers=tuple(s.app_id for s in manifest.specialists if s.reads_documents),
+        provider_keys=_provider_keys(),
     )
+
+
+def _provider_keys() -> tuple[str, ...]:
+    path = Path(os.environ.get("QUARTET_MODELS") or repository() / "models.yaml")
+    providers = yaml.safe_load(path.read_text(encoding="utf-8")).get("providers", {})
+    return tuple(sorted({one["secret"] for one in providers.values() if one.get("secret")}))

@@ -22,6 +22,7 @@ from quartet.contracts.view import DeadLetters, Done, TaskList, TaskView, Why
 from quartet.contracts.work import Verdict
 from quartet.durable.client import Workflows
 from quartet.durable.host import Host
+from quartet.durable.seal import Seal
 from quartet.packs.load import Pack, load
 from quartet.resilience.failures import Abandon, Failing
 from quartet.service.database import connect, migrate
@@ -74,7 +75,8 @@ class Coordinator:
         url = settings.database("tasks")
         migrate(url, MIGRATIONS)
         self.store = TaskStore(connect(url))
-        self.workflows = Workflows(settings.dapr_grpc_port)
+        seal = Seal(settings.app_token)
+        self.workflows = Workflows(settings.dapr_grpc_port, seal)
         self.steps = TaskSteps(self.pack, self.store, invoker, publisher, self.workflows.terminate)
         self.intake = Intake(self.pack, self.store, invoker, self._keys, self.workflows.schedule)
         self.wakings = Wakings(self.store, self.workflows, invoker)
@@ -90,7 +92,7 @@ class Coordinator:
                 self.notary.attest,
             ),
         )
-        self.host = Host(settings.dapr_grpc_port)
+        self.host = Host(settings.dapr_grpc_port, seal)
         self._register(TaskWorkflows(self.pack))
 
     def _register(self, workflows: TaskWorkflows) -> None:

@@ -82,12 +82,14 @@ def test_nobody_reaches_a_verb_that_the_matrix_does_not_give(data: layout.DataFo
     for verb, caller in product(verbs, callers):
         path = verb.path.replace("*", "some-7")
         rightful = verb.callers[0]
+        # Who calls nobody has no such API in its own sidecar.
+        barred = 403 if any(caller in one.callers for one in verbs) else 404
         if caller not in {rightful, verb.callee}:
             stolen = f"{verb.callee}/method/callers/{rightful}/{path}"
-            assert call(data, caller, verb.method, stolen).status_code == 403, (caller, verb)
+            assert call(data, caller, verb.method, stolen).status_code == barred, (caller, verb)
         if caller not in verb.callers and caller != verb.callee:
             own = f"{verb.callee}/method/callers/{caller}/{path}"
-            assert call(data, caller, verb.method, own).status_code == 403, (caller, verb)
+            assert call(data, caller, verb.method, own).status_code == barred, (caller, verb)
 
 
 @pytest.mark.usefixtures("running")
