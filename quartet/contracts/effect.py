@@ -7,6 +7,7 @@ from pydantic import Field
 from quartet.contracts.base import Contract, Digest, Fields, Json, Line, Name, TaskId, ValueId
 from quartet.contracts.guard import Flag
 from quartet.contracts.label import Labels
+from quartet.contracts.person import DEFAULT_TENANT, Role
 from quartet.contracts.plan import Plan
 from quartet.contracts.policy import Tier
 from quartet.contracts.work import Feedback, Verdict, WorkResult
@@ -22,6 +23,8 @@ class Registration(Contract):
 
     task: TaskId
     requester: str
+    tenant: Name = DEFAULT_TENANT
+    roles: tuple[Role, ...] = ()
     plan: Plan
     goal: str = ""
     """What the requester asked for, word for word: what stands in it was given by them."""

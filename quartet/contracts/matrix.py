@@ -46,6 +46,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("coordinator", "POST", "audit/attest", ("console",)),
     Verb("coordinator", "GET", "audit/checkpoints/*", ("console",)),
     Verb("coordinator", "POST", "audit/acknowledge", ("console",)),
+    Verb("coordinator", "POST", "owners", ("console",)),
     Verb("coordinator", "GET", "dead-letters", ("console",)),
     Verb("coordinator", "POST", "dead-letters/*/replay", ("console",)),
 )

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from quartet.contracts.base import Base64, Contract, Digest, Line, Name, TaskId
+from quartet.contracts.person import DEFAULT_TENANT, Role
 
 TaskState = Literal[
     "submitted", "planning", "running", "compensating", "completed", "failed", "cancelled"
@@ -82,6 +83,9 @@ class Task(Contract):
     pack: Name
     goal: str
     requester: str
+    tenant: Name = DEFAULT_TENANT
+    roles: tuple[Role, ...] = ()
+    """The requester's, as established at intake; a task can do no more than they allow."""
     documents: tuple[Document, ...]
     batch: str | None = None
     limits: Limits = Limits()

@@ -1,13 +1,14 @@
 """Tasks as people and clients see them, through the console; how they are stored is elsewhere."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import RootModel
+from pydantic import Field, RootModel
 
 from quartet.contracts.base import Contract, Fields, Json, Line, Name, TaskId
 from quartet.contracts.effect import Outcome
 from quartet.contracts.event import DeadLetter
 from quartet.contracts.failure import Failure
+from quartet.contracts.person import DEFAULT_TENANT
 from quartet.contracts.task import Document, Move, SubtaskState, TaskState
 from quartet.contracts.work import Finding, Verdict
 
@@ -47,6 +48,7 @@ class TaskView(Contract):
     pack: Name
     goal: str
     requester: str
+    tenant: Name = DEFAULT_TENANT
     batch: str | None
     documents: tuple[Document, ...]
     state: TaskState
@@ -110,3 +112,22 @@ class Heard(Contract):
     """Events that the console heard, oldest first, each with its number."""
 
     events: tuple[Fields, ...]
+
+
+class TaskIds(Contract):
+    """Tasks about whom something is asked."""
+
+    tasks: Annotated[tuple[TaskId, ...], Field(max_length=2000)]
+
+
+class Owner(Contract):
+    """Whose a task is."""
+
+    tenant: Name
+    requester: str
+
+
+class Owners(Contract):
+    """Whose the known ones of some tasks are."""
+
+    owners: dict[TaskId, Owner]

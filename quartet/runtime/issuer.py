@@ -66,7 +66,7 @@ def token(data: DataFolder, name: str = OPERATOR, life: timedelta = LIFE) -> str
     if found is None:
         raise SetupError(f"{data.people} lists no {name!r}; add the person there.")
     person = Person.model_validate(found.model_dump(exclude={"mail"}))
-    return mint(person, _issuer(data), datetime.now(UTC), life)
+    return mint(person, issuer_of(data), datetime.now(UTC), life)
 
 
 class SignedIn(httpx.Auth):
@@ -95,7 +95,8 @@ def signed_in(data: DataFolder, name: str = OPERATOR) -> SignedIn:
     return SignedIn(lambda: token(data, name))
 
 
-def _issuer(data: DataFolder) -> Issuer:
+def issuer_of(data: DataFolder) -> Issuer:
+    """Return the local issuer; raises SetupError for who cannot read its key."""
     try:
         text = data.issuer_key.read_text(encoding="utf-8")
     except OSError as error:

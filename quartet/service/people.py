@@ -16,13 +16,13 @@ import httpx
 from fastapi import Request
 from joserfc.jwk import KeySetSerialization
 
-from quartet.contracts.person import Person, Role
+from quartet.contracts.person import DEFAULT_TENANT, Person, Role
 from quartet.resilience.failures import Abandon, RetryLater
 from quartet.service.log import get_logger
 from quartet.service.settings import Settings
+from quartet.sidecar.client import PERSON_TOKEN
 from quartet.trust.people import NotSignedIn, verify
 
-PERSON_TOKEN = "Person-Token"  # noqa: S105 - the name of a header
 AGAIN = timedelta(seconds=10)
 """How soon an issuer that did not answer is asked again."""
 FRESH = timedelta(minutes=5)
@@ -112,17 +112,35 @@ def person_of(request: Request) -> Person:
     return _signed_in(request, request.headers.getlist(PERSON_TOKEN))
 
 
-def bearer_of(request: Request) -> str:
-    """Return the bearer token of a request at the console; raises SignInRefused."""
+@dataclass(frozen=True)
+class Asker:
+    """Who asks the console, with the token that the services behind it verify again."""
+
+    person: Person
+    token: str = field(repr=False)
+
+
+def asker_of(request: Request) -> Asker:
+    """Return who asks the console (a FastAPI dependency); raises SignInRefused.
+
+    Nothing but the ``Authorization`` header counts, which no foreign page can make a browser send.
+    """
     sent = request.headers.getlist("authorization")
     if len(sent) != 1 or not sent[0].startswith("Bearer "):
         raise refused("there is none")
-    return sent[0].removeprefix("Bearer ")
+    token = sent[0].removeprefix("Bearer ")
+    return Asker(_signed_in(request, [token]), token)
 
 
-def person_at_the_door(request: Request) -> Person:
-    """Return who asks the console (a FastAPI dependency); raises SignInRefused."""
-    return _signed_in(request, [bearer_of(request)])
+def asker_with(*roles: Role) -> Callable[[Request], Asker]:
+    """Return a dependency that gives who asks, if the person has one of the roles."""
+
+    def asker(request: Request) -> Asker:
+        found = asker_of(request)
+        need(found.person, *roles)
+        return found
+
+    return asker
 
 
 def _signed_in(request: Request, tokens: list[str]) -> Person:
@@ -134,10 +152,21 @@ def _signed_in(request: Request, tokens: list[str]) -> Person:
 
 def need(person: Person, *roles: Role) -> None:
     """Raise NotAllowed unless the person has one of the roles, or is admin."""
-    if not {"admin", *roles} & set(person.roles):
+    if not person.has(*roles):
         raise NotAllowed(
             f"{person.name} has the roles {', '.join(person.roles) or 'none'}; this takes "
             f"{' or '.join(roles)}. Ask somebody who has it.",
+            cause="policy",
+        )
+
+
+def need_suite(person: Person, *roles: Role) -> None:
+    """Raise NotAllowed unless the person has a role, and it holds for the suite as a whole."""
+    need(person, *roles)
+    if not person.runs_suite:
+        raise NotAllowed(
+            f"This belongs to no tenant; it is for people of the tenant {DEFAULT_TENANT!r}, not "
+            f"of {person.tenant!r}.",
             cause="policy",
         )
 

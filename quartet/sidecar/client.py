@@ -1,6 +1,7 @@
 """The sidecar over its HTTP API: invocation, pub/sub, state, secrets; retries are the caller's."""
 
 import json
+from copy import copy
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TypeVar
@@ -26,6 +27,7 @@ PUBSUB = "pubsub"
 SECRETS, SIGNING_SEED = "secretstore", "SIGNING_SEED"
 TXN_TOKEN = "Txn-Token"  # noqa: S105 - a header
 JSON = "application/json"
+PERSON_TOKEN = "Person-Token"  # noqa: S105 - a header
 
 
 class Sidecar:
@@ -40,6 +42,7 @@ class Sidecar:
         """Take the app-id that speaks, its sidecar's HTTP port, and the sidecar's API token."""
         self.app_id = app_id
         self.signer = signer or Signer(app_id, self._seed)
+        self._more: dict[str, str] = {}
         headers = {"dapr-api-token": token} if token else {}
         self._http = httpx.Client(
             base_url=f"http://127.0.0.1:{port}",
@@ -51,6 +54,12 @@ class Sidecar:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def for_person(self, token: str) -> "Sidecar":
+        """Return a view of this sidecar whose calls carry the bearer token of a person."""
+        view = copy(self)
+        view._more = {PERSON_TOKEN: token}
+        return view
 
     def call(  # noqa: PLR0913 - the port's
         self,
@@ -67,7 +76,12 @@ class Sidecar:
             "GET" if sent is None else "POST",
             url,
             content=None if sent is None else sent.model_dump_json(),
-            headers={"content-type": JSON, **headers_for(_task_of(sent)), **_shown(token)},
+            headers={
+                "content-type": JSON,
+                **headers_for(_task_of(sent)),
+                **_shown(token),
+                **self._more,
+            },
             timeout=httpx.Timeout(timeout_s, connect=5.0),
         )
         answer = self._send(request, f"{app_id} {path}")

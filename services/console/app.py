@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated
 from urllib.parse import quote, urlencode
@@ -12,9 +12,10 @@ from dapr.ext.fastapi import DaprApp
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
-from quartet.contracts.base import Fields
+from quartet.contracts.base import Fields, TaskId
 from quartet.contracts.document import MAX_DOCUMENT, Upload
 from quartet.contracts.event import Topic
+from quartet.contracts.person import WHOLE_TENANT
 from quartet.contracts.task import Document, FileName, MediaType
 from quartet.contracts.view import (
     DeadLetters,
@@ -22,7 +23,10 @@ from quartet.contracts.view import (
     Heard,
     OperationArguments,
     OperationResult,
+    Owner,
+    Owners,
     Submitted,
+    TaskIds,
     TaskList,
     TaskView,
     Why,
@@ -31,7 +35,7 @@ from quartet.packs.load import load
 from quartet.packs.manifest import Manifest
 from quartet.resilience.failures import Abandon
 from quartet.service.events import listen
-from quartet.service.people import person_at_the_door
+from quartet.service.people import Asker, asker_with
 from quartet.service.settings import Settings, from_environment
 from quartet.service.submission import parse, request_of
 from quartet.service.web import build_app, serve
@@ -39,6 +43,7 @@ from quartet.sidecar.client import Sidecar
 from quartet.trust.digest import task_id
 from services.console.audit import serve_audit
 from services.console.feed import Feed
+from services.console.shown import Shown
 
 HEARD: tuple[Topic, ...] = (
     "task-planned",
@@ -51,6 +56,9 @@ HEARD: tuple[Topic, ...] = (
 )
 LONGEST_WAIT_S = 20.0
 MOST_WAITING = 200
+Watcher = Annotated[Asker, Depends(asker_with("submitter", *WHOLE_TENANT))]
+Operator = Annotated[Asker, Depends(asker_with("operator"))]
+Runner = Annotated[Asker, Depends(asker_with("operator", "auditor"))]
 Wait = Annotated[float, Query(ge=0, le=LONGEST_WAIT_S)]
 
 
@@ -69,16 +77,17 @@ def build(settings: Settings, sidecar: Sidecar) -> FastAPI:
     for topic in HEARD:
         listen(dapr, topic, feed.hear)
 
-    api = APIRouter(prefix="/api", dependencies=[Depends(person_at_the_door)])
+    api = APIRouter(prefix="/api")
     _serve_tasks(api, sidecar, manifest)
-    _serve_operators(api, sidecar, feed)
+    _serve_operators(api, sidecar)
+    _serve_news(api, sidecar, feed)
     serve_audit(api, sidecar, settings.data / "trust" / "services.jwks.json")
     app.include_router(api)
     return app
 
 
 def _serve_tasks(api: APIRouter, sidecar: Sidecar, manifest: Manifest) -> None:
-    @api.post("/documents")
+    @api.post("/documents", dependencies=[Depends(asker_with("submitter"))])
     async def upload(
         request: Request, name: FileName = "", media_type: MediaType = "application/octet-stream"
     ) -> Document:
@@ -86,7 +95,7 @@ def _serve_tasks(api: APIRouter, sidecar: Sidecar, manifest: Manifest) -> None:
         sent = Upload(name=name, media_type=media_type, content=base64.b64encode(content))
         return await run_in_threadpool(sidecar.call, "reader", "documents", sent, Document)
 
-    @api.post("/tasks", status_code=202)
+    @api.post("/tasks", status_code=202, dependencies=[Depends(asker_with("submitter"))])
     def submit(event: Fields) -> Submitted:
         raw = json.dumps(event).encode()
         checked = parse(raw)
@@ -95,41 +104,54 @@ def _serve_tasks(api: APIRouter, sidecar: Sidecar, manifest: Manifest) -> None:
         return Submitted(task=task_id(str(checked["source"]), str(checked["id"])))
 
     @api.get("/tasks")
-    def tasks(batch: str | None = None, state: str | None = None, most: int = 200) -> TaskList:
+    def tasks(
+        asker: Watcher, batch: str | None = None, state: str | None = None, most: int = 200
+    ) -> TaskList:
         asked = {"batch": batch, "state": state, "most": most}
         query = urlencode({k: v for k, v in asked.items() if v is not None})
-        return sidecar.call("coordinator", f"tasks?{query}", None, TaskList)
+        own = sidecar.for_person(asker.token)
+        return own.call("coordinator", f"tasks?{query}", None, TaskList)
 
     @api.get("/tasks/{task}")
-    def task(task: str) -> TaskView:
-        return sidecar.call("coordinator", f"tasks/{quote(task, safe='')}", None, TaskView)
+    def task(task: str, asker: Watcher) -> TaskView:
+        own = sidecar.for_person(asker.token)
+        return own.call("coordinator", f"tasks/{quote(task, safe='')}", None, TaskView)
 
     @api.post("/tasks/{task}/cancel")
-    def cancel(task: str, why: Why) -> Done:
-        return sidecar.call("coordinator", f"tasks/{quote(task, safe='')}/cancel", why, Done)
+    def cancel(task: str, why: Why, asker: Watcher) -> Done:
+        own = sidecar.for_person(asker.token)
+        return own.call("coordinator", f"tasks/{quote(task, safe='')}/cancel", why, Done)
 
 
-def _serve_operators(api: APIRouter, sidecar: Sidecar, feed: Feed) -> None:
+def _serve_operators(api: APIRouter, sidecar: Sidecar) -> None:
     @api.get("/dead-letters")
-    def dead_letters(most: int = 100) -> DeadLetters:
-        return sidecar.call("coordinator", f"dead-letters?most={most}", None, DeadLetters)
+    def dead_letters(asker: Operator, most: int = 100) -> DeadLetters:
+        own = sidecar.for_person(asker.token)
+        return own.call("coordinator", f"dead-letters?most={most}", None, DeadLetters)
 
     @api.post("/dead-letters/{letter}/replay")
-    def replay(letter: str) -> Done:
+    def replay(letter: str, asker: Operator) -> Done:
         path = f"dead-letters/{quote(letter, safe='')}/replay"
-        return sidecar.call("coordinator", path, Why(), Done)
+        return sidecar.for_person(asker.token).call("coordinator", path, Why(), Done)
 
     @api.post("/operations/{name}")
-    def operate(name: str, arguments: Fields) -> OperationResult:
-        path = f"operations/{quote(name, safe='')}"
-        return sidecar.call("toolbox", path, OperationArguments(arguments), OperationResult)
+    def operate(name: str, arguments: Fields, asker: Runner) -> OperationResult:
+        path, sent = f"operations/{quote(name, safe='')}", OperationArguments(arguments)
+        return sidecar.for_person(asker.token).call("toolbox", path, sent, OperationResult)
 
+
+def _serve_news(api: APIRouter, sidecar: Sidecar, feed: Feed) -> None:
     waiting = CapacityLimiter(MOST_WAITING)
 
+    def ask_owners(tasks: tuple[TaskId, ...]) -> Mapping[TaskId, Owner]:
+        return sidecar.call("coordinator", "owners", TaskIds(tasks=tasks), Owners).owners
+
+    shown = Shown(feed, ask_owners)
+
     @api.get("/events")
-    async def events(after: int = 0, wait_s: Wait = 0.0) -> Heard:
+    async def events(asker: Watcher, after: int = 0, wait_s: Wait = 0.0) -> Heard:
         # Threads of their own: clients that wait for news keep nobody else from the console.
-        news = await to_thread.run_sync(feed.after, after, wait_s, limiter=waiting)
+        news = await to_thread.run_sync(shown.to, asker.person, after, wait_s, limiter=waiting)
         return Heard(events=tuple(news))
 
 

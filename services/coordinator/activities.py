@@ -79,6 +79,8 @@ class TaskSteps:
         registration = Registration(
             task=task.id,
             requester=task.requester,
+            tenant=task.tenant,
+            roles=task.roles,
             plan=plan,
             goal=task.goal,
             documents=tuple(d.digest for d in task.documents),

@@ -14,11 +14,11 @@ from joserfc.jwk import KeySetSerialization
 from pydantic import ValidationError
 
 from quartet.contracts.approval import ApprovalDecided
-from quartet.contracts.audit import Acknowledgement, Act, AuditState, Checkpoints, Noted
+from quartet.contracts.audit import Act, Noted
 from quartet.contracts.base import Fields
 from quartet.contracts.event import TOPICS, DeadLetter, dead
 from quartet.contracts.failure import Failure
-from quartet.contracts.view import DeadLetters, Done, TaskList, TaskView, Why
+from quartet.contracts.view import Done
 from quartet.contracts.work import Verdict
 from quartet.durable.client import Workflows
 from quartet.durable.host import Host
@@ -33,7 +33,6 @@ from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar
 from quartet.sidecar.ports import Invoker, Publisher
 from quartet.trust.digest import digest
-from services.coordinator import views
 from services.coordinator.activities import TaskSteps
 from services.coordinator.decisions import Wakings
 from services.coordinator.intake import Intake, unwrapped
@@ -51,6 +50,7 @@ from services.coordinator.outside import Outside
 from services.coordinator.store import TaskStore
 from services.coordinator.sweep import Sweep
 from services.coordinator.tables import DeadLetterRow
+from services.coordinator.verbs import serve_audit, serve_letters, serve_tasks
 from services.coordinator.workflow import TaskWorkflows
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -211,58 +211,10 @@ def build(coordinator: Coordinator) -> FastAPI:
     listen(dapr, "approval-decided", coordinator.decided)
     for topic in TOPICS:
         listen(dapr, dead(topic), partial(coordinator.buried, topic))
-    _serve_console(app, coordinator)
-    _serve_audit(app, coordinator.notary)
+    serve_tasks(app, coordinator.store)
+    serve_audit(app, coordinator.notary)
+    serve_letters(app, coordinator.store, coordinator.replay)
     return app
-
-
-def _serve_console(app: FastAPI, coordinator: Coordinator) -> None:
-    store = coordinator.store
-
-    @app.get("/callers/{caller}/tasks")
-    def tasks(batch: str | None = None, state: str | None = None, most: int = 200) -> TaskList:
-        with store.reading() as session:
-            return TaskList(tasks=tuple(views.task_views(session, batch, state, most)))
-
-    @app.get("/callers/{caller}/tasks/{task}")
-    def task(task: str) -> TaskView:
-        with store.reading() as session:
-            return views.task_view(session, task)
-
-    @app.post("/callers/{caller}/tasks/{task}/cancel")
-    def cancel(task: str, why: Why) -> Done:
-        if not store.ask_stop(task, f"cancelled: {why.why or 'no reason given'}"):
-            says = f"Task {task} is unknown or has ended; there is nothing to cancel."
-            raise Abandon(says, cause="data", title="NothingToCancel")
-        return Done(says=f"{task} is being cancelled")
-
-    @app.get("/callers/{caller}/dead-letters")
-    def dead_letters(most: int = 100) -> DeadLetters:
-        with store.reading() as session:
-            return DeadLetters(letters=tuple(views.dead_letters(session, most)))
-
-    @app.post("/callers/{caller}/dead-letters/{letter}/replay")
-    def replay(letter: str) -> Done:
-        return coordinator.replay(letter)
-
-
-def _serve_audit(app: FastAPI, notary: Notary) -> None:
-    @app.get("/callers/console/audit")
-    def audit() -> AuditState:
-        return notary.state()
-
-    @app.post("/callers/console/audit/attest")
-    def attest() -> AuditState:
-        notary.attest_now(datetime.now(UTC))
-        return notary.state()
-
-    @app.get("/callers/console/audit/checkpoints/{after}")
-    def checkpoints(after: int) -> Checkpoints:
-        return notary.page(after)
-
-    @app.post("/callers/console/audit/acknowledge")
-    def acknowledge(sent: Acknowledgement) -> AuditState:
-        return notary.acknowledge(sent.by, sent.why)
 
 
 def raw_of(delivered: dict[str, Any]) -> str:

@@ -87,6 +87,7 @@ class TaskStore:
             source=source,
             event_id=event_id,
             requester=task.requester,
+            tenant=task.tenant,
             batch=task.batch,
             task=task.model_dump(mode="json"),
             state="submitted",

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from quartet.contracts.person import DEFAULT_TENANT
 from quartet.contracts.task import SubtaskState, TaskState
 
 
@@ -47,12 +48,14 @@ class TaskRow(Base):
         UniqueConstraint("source", "event_id"),
         Index("ix_tasks_batch", "batch"),
         Index("ix_tasks_state", "state"),
+        Index("ix_tasks_tenant", "tenant", "requester"),
     )
 
     id: Mapped[str] = mapped_column(String(26), primary_key=True)
     source: Mapped[str] = mapped_column(Text)
     event_id: Mapped[str] = mapped_column(Text)
     requester: Mapped[str] = mapped_column(Text)
+    tenant: Mapped[str] = mapped_column(String(64), server_default=DEFAULT_TENANT)
     batch: Mapped[str | None] = mapped_column(String(64))
     task: Mapped[dict[str, Any]] = mapped_column(JSON)
     state: Mapped[TaskState] = mapped_column(String(16))

@@ -1,33 +1,62 @@
 """The task store as people see it; nothing is changed here."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, false, select
 from sqlalchemy.orm import Session
 
+from quartet.contracts.base import TaskId
 from quartet.contracts.event import DeadLetter
+from quartet.contracts.person import WHOLE_TENANT, Person
 from quartet.contracts.task import Move, SubtaskState, Task
-from quartet.contracts.view import DeadLetterView, Shown, SubtaskView, TaskView
+from quartet.contracts.view import DeadLetterView, Owner, Owners, Shown, SubtaskView, TaskView
 from quartet.contracts.work import Verdict, WorkResult
 from quartet.resilience.failures import Abandon
 from services.coordinator.tables import DeadLetterRow, MoveRow, ReviewRow, SubtaskRow, TaskRow
 
 
-def task_views(session: Session, batch: str | None, state: str | None, most: int) -> list[TaskView]:
-    """Return tasks, newest first; of one batch, in one shown state."""
-    return [view(session, row) for row in session.scalars(listing(batch, state, most))]
+class UnknownTask(Abandon):
+    """There is no task of this id, as far as the person may know."""
+
+    status = 404
 
 
-def listing(batch: str | None, state: str | None, most: int) -> Select[TaskRow]:
+@dataclass(frozen=True)
+class Wanted:
+    """Which tasks to show: of one batch, in one shown state, so many."""
+
+    batch: str | None = None
+    state: str | None = None
+    most: int = 200
+
+
+def task_views(session: Session, wanted: Wanted, person: Person) -> list[TaskView]:
+    """Return the tasks that a person sees, newest first."""
+    rows = session.scalars(_seen_by(listing(wanted), person))
+    return [view(session, row) for row in rows]
+
+
+def _seen_by(query: Select[TaskRow], person: Person) -> Select[TaskRow]:
+    """Return the query for those tasks only for which ``person.sees`` holds."""
+    if "admin" in person.roles:
+        return query
+    query = query.where(TaskRow.tenant == person.tenant)
+    if person.has(*WHOLE_TENANT):
+        return query
+    return query.where(TaskRow.requester == person.name if person.has("submitter") else false())
+
+
+def listing(wanted: Wanted) -> Select[TaskRow]:
     """Return the query for tasks of a batch that are shown in a state."""
-    query = select(TaskRow).order_by(TaskRow.created.desc(), TaskRow.id).limit(most)
-    if batch is not None:
-        query = query.where(TaskRow.batch == batch)
-    if state in ("running", "waiting"):
-        waits = _waits() if state == "waiting" else ~_waits()
+    query = select(TaskRow).order_by(TaskRow.created.desc(), TaskRow.id).limit(wanted.most)
+    if wanted.batch is not None:
+        query = query.where(TaskRow.batch == wanted.batch)
+    if wanted.state in ("running", "waiting"):
+        waits = _waits() if wanted.state == "waiting" else ~_waits()
         query = query.where(TaskRow.state == "running", waits)
-    elif state is not None:
-        query = query.where(TaskRow.state == state)
+    elif wanted.state is not None:
+        query = query.where(TaskRow.state == wanted.state)
     return query
 
 
@@ -40,26 +69,33 @@ def _waits() -> ColumnElement[bool]:
     return some("held") & ~some("reviewing", "committing")
 
 
-def task_view(session: Session, task: str) -> TaskView:
-    """Return one task with its history; raises Abandon for an unknown id."""
+def seen(session: Session, task: str, person: Person) -> TaskRow:
+    """Return a task that a person sees; another's is as unknown as one that is not there."""
     row = session.get(TaskRow, task)
-    if row is None:
+    if row is None or not person.sees(row.tenant, row.requester):
         raise UnknownTask(
             f"There is no task {task!r}. `quartet task list` shows the tasks.",
             cause="data",
         )
+    return row
+
+
+def owners(session: Session, tasks: tuple[TaskId, ...]) -> Owners:
+    """Return whose tasks are, of those that are known."""
+    query = select(TaskRow.id, TaskRow.tenant, TaskRow.requester).where(TaskRow.id.in_(tasks))
+    found = session.execute(query).all()
+    return Owners(owners={i: Owner(tenant=t, requester=r) for i, t, r in found})
+
+
+def task_view(session: Session, task: str, person: Person) -> TaskView:
+    """Return one task with its history, if the person sees it."""
+    row = seen(session, task, person)
     moves = session.scalars(select(MoveRow).where(MoveRow.task == task).order_by(MoveRow.id))
     history = tuple(
         Move(at=_at(m.at), subject=m.subject, before=m.before, after=m.after, why=m.why)
         for m in moves
     )
     return view(session, row).model_copy(update={"history": history})
-
-
-class UnknownTask(Abandon):
-    """There is no task of this id."""
-
-    status = 404
 
 
 def view(session: Session, row: TaskRow) -> TaskView:
@@ -73,6 +109,7 @@ def view(session: Session, row: TaskRow) -> TaskView:
             "pack": task.pack,
             "goal": task.goal,
             "requester": row.requester,
+            "tenant": row.tenant,
             "batch": row.batch,
             "documents": task.documents,
             "state": row.state,

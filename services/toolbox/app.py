@@ -3,9 +3,9 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from quartet.contracts.audit import Act, AuditGrowth, AuditRoot, Noted
 from quartet.contracts.base import Fields, Json, Name, TaskId
@@ -22,8 +22,10 @@ from quartet.contracts.effect import (
     Undo,
     Undone,
 )
+from quartet.contracts.person import Person
 from quartet.packs.load import Pack, load
 from quartet.resilience.failures import Failing
+from quartet.service.people import need_suite, person_of
 from quartet.service.settings import Settings, from_environment
 from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar
@@ -37,7 +39,7 @@ from services.toolbox.audit.acts import note
 from services.toolbox.commit import commit
 from services.toolbox.jobs import Scheduler, registered
 from services.toolbox.ledger import Ledger, open_ledger
-from services.toolbox.operations import operate
+from services.toolbox.operations import TOOLBOX, By, operate, role_for
 from services.toolbox.policy.live import Policies
 from services.toolbox.refusals import NotThere
 
@@ -64,7 +66,7 @@ def build(
     def running() -> Iterator[None]:
         policies.started(ledger)
         for name in pack.manifest.at_start:
-            operate(ledger, pack, "toolbox", name, {})
+            operate(ledger, pack, TOOLBOX, name, {})
         with registered(pack.manifest.jobs, sidecar), rounds.running():
             yield
         ledger.close()
@@ -76,15 +78,16 @@ def build(
     serve_approvals(app, ledger, approvals, rounds)
 
     @app.post("/callers/console/operations/{name}")
-    def operation(name: str, sent: Fields) -> Json:
-        return operate(ledger, pack, "console", name, sent)
+    def operation(name: str, sent: Fields, person: Annotated[Person, Depends(person_of)]) -> Json:
+        need_suite(person, role_for(name))
+        return operate(ledger, pack, By("console", person.name), name, sent)
 
     @app.post("/job/{name}")
     def job(name: str) -> Json:
         found = next((j for j in pack.manifest.jobs if j.name == name), None)
         if found is None:
             raise NotThere(f"There is no job {name[:40]!r}.", "NoSuchJob")
-        return operate(ledger, pack, "toolbox", found.operation, {})
+        return operate(ledger, pack, TOOLBOX, found.operation, {})
 
     return app
 

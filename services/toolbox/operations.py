@@ -1,5 +1,6 @@
 """Operations for people: those of the pack, and the toolbox's own lists; effects are elsewhere."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
@@ -7,6 +8,7 @@ from sqlalchemy import event, select
 
 from quartet.contracts.approval import Asked
 from quartet.contracts.base import Contract, Fields, Json, TaskId
+from quartet.contracts.person import Role
 from quartet.packs.load import Pack
 from quartet.packs.tool import Books as ToolBooks
 from quartet.packs.tool import Tool, build
@@ -93,7 +95,23 @@ def export_audit(arguments: AuditPage, books: ToolBooks) -> Records:
 OWN: dict[str, Tool] = {f.__name__: build(f, "operation") for f in (list_cases, export_audit)}
 
 
-def operate(ledger: Ledger, pack: Pack, actor: str, name: str, sent: Fields) -> Json:
+@dataclass(frozen=True)
+class By:
+    """Who runs an operation: an app-id, and the person for whom, if any."""
+
+    app_id: str
+    person: str | None = None
+
+
+TOOLBOX = By("toolbox")
+
+
+def role_for(name: str) -> Role:
+    """Return the role that an operation takes."""
+    return "auditor" if name == export_audit.__name__ else "operator"
+
+
+def operate(ledger: Ledger, pack: Pack, by: By, name: str, sent: Fields) -> Json:
     """Run an operation in one transaction; return its result as JSON.
 
     One that changed something leaves an audit record.
@@ -111,7 +129,8 @@ def operate(ledger: Ledger, pack: Pack, actor: str, name: str, sent: Fields) -> 
         result = tool.run(arguments, Books(entry)).model_dump(mode="json")
         entry.session.flush()
         if changes:
-            entry.record(actor, f"operation-{name}", None, {"arguments": sent, "result": result})
+            body: Fields = {"arguments": sent, "result": result, "by": by.person}
+            entry.record(by.app_id, f"operation-{name}", None, body)
         return result
 
     return ledger.settled(run)

@@ -18,6 +18,8 @@ def register(entry: Entry, sent: Registration) -> Registered:
             PlanRow(
                 task=sent.task,
                 requester=sent.requester,
+                tenant=sent.tenant,
+                roles=list(sent.roles),
                 goal=sent.goal,
                 plan=sent.plan.model_dump(mode="json"),
                 documents=documents,
@@ -28,7 +30,8 @@ def register(entry: Entry, sent: Registration) -> Registered:
         body = sent.model_dump(mode="json", exclude={"task"}) | {"plan_digest": plan_digest}
         entry.record("coordinator", "plan-registered", sent.task, body)
         return Registered(plan_digest=plan_digest)
-    if (row.digest, row.requester, row.documents) != (plan_digest, sent.requester, documents):
+    known = (row.digest, row.requester, row.tenant, tuple(row.roles), row.documents)
+    if known != (plan_digest, sent.requester, sent.tenant, sent.roles, documents):
         raise PlanDiffers(
             f"Task {sent.task} has the plan {row.digest} of {row.requester!r} already, which "
             f"stays; {plan_digest} came. Go on with the first one, or submit a new task.",

@@ -8,6 +8,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from quartet.contracts.base import Fields, Json
 from quartet.contracts.effect import EffectStatus
+from quartet.contracts.person import DEFAULT_TENANT
 from quartet.contracts.policy import Tier
 from quartet.packs.columns import Cents, Exact, Moment
 
@@ -27,6 +28,9 @@ class PlanRow(Base):
     __tablename__ = "plans"
     task: Mapped[str] = mapped_column(String(26), primary_key=True)
     requester: Mapped[str] = mapped_column(Text)
+    tenant: Mapped[str] = mapped_column(String(64), server_default=DEFAULT_TENANT)
+    roles: Mapped[list[str]] = mapped_column(JSON, server_default="[]")
+    """The requester's roles when the task came in."""
     goal: Mapped[str] = mapped_column(Text, server_default="")
     plan: Mapped[Fields]
     documents: Mapped[Json] = mapped_column(JSON)

@@ -18,6 +18,7 @@ from quartet.contracts.task import Document
 from quartet.contracts.view import (
     DeadLetters,
     DeadLetterView,
+    Heard,
     OperationResult,
     Shown,
     Submitted,
@@ -206,8 +207,8 @@ class Client:
 
     def _news(self, after: int) -> int:
         params = {"after": str(after), "wait_s": str(_NEWS_S)}
-        events = self.http.get("/events", params=params).json()["events"]
-        return int(events[-1]["number"]) if events else after
+        events = _read(self.http.get("/events", params=params), Heard).events
+        return int(str(events[-1]["number"])) if events else after
 
     def _console_is_there(self) -> bool:
         try:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from quartet.contracts.approval import ApprovalDecided, ApprovalState, Decisions, NumberedDecision
 from quartet.contracts.effect import Commit, EffectStatus, Outcome
+from quartet.contracts.person import Person
 from quartet.contracts.plan import Plan, Slot
 from quartet.contracts.task import Limits
 from quartet.contracts.work import Proposal, WorkResult
@@ -28,6 +29,8 @@ from tests.unit.coordinator_desk import (
     committing,
     desk,
 )
+
+ADMIN = Person(name="admin", roles=("admin",))
 
 INSTANCE = f"{TASK_ID}.settle.{RUN[:6]}"
 AWAY = RetryLater("It is restarting.", cause="network", title="Unavailable")
@@ -247,7 +250,7 @@ def test_guidance_is_bounded_by_the_attempts(at: Desk) -> None:
 
     assert (closed.state, closed.failure) == ("rejected", None)
     with at.store.reading() as session:
-        history = views.task_view(session, TASK_ID).history
+        history = views.task_view(session, TASK_ID, ADMIN).history
     assert history[-1].why.startswith("no attempt is left for the guidance; rejected it")
 
 
@@ -292,9 +295,11 @@ def test_waiting_tasks_are_found_by_an_index(at: Desk) -> None:
     held(at.running())
 
     with at.store.reading() as session:
-        (found,) = views.task_views(session, None, "waiting", 10)
+        (found,) = views.task_views(session, views.Wanted(state="waiting"), ADMIN)
         query = str(
-            views.listing(None, "waiting", 10).compile(compile_kwargs={"literal_binds": True})
+            views.listing(views.Wanted(state="waiting")).compile(
+                compile_kwargs={"literal_binds": True}
+            )
         )
         plan = [row[-1] for row in session.execute(text(f"EXPLAIN QUERY PLAN {query}"))]
 

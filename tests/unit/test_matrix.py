@@ -37,6 +37,7 @@ TABLE: dict[tuple[str, str, str], set[str]] = {
     ("coordinator", "POST", "audit/attest"): {"console"},
     ("coordinator", "GET", "audit/checkpoints/*"): {"console"},
     ("coordinator", "POST", "audit/acknowledge"): {"console"},
+    ("coordinator", "POST", "owners"): {"console"},
     ("coordinator", "GET", "dead-letters"): {"console"},
     ("coordinator", "POST", "dead-letters/*/replay"): {"console"},
 }

@@ -6,6 +6,7 @@ import pytest
 
 from quartet.contracts.event import DeadLetter
 from quartet.contracts.failure import Failure
+from quartet.contracts.person import Person
 from quartet.contracts.task import SUBTASK_MOVES, TASK_MOVES, Limits
 from quartet.resilience.failures import Abandon, Failing, RetryLater
 from quartet.service.database import connect
@@ -30,6 +31,8 @@ from tests.unit.coordinator_desk import (
     task,
     verdict,
 )
+
+ADMIN = Person(name="admin", roles=("admin",))
 
 OTHER_RUN = Start(task=TASK_ID, run="f" * 16)
 
@@ -276,15 +279,15 @@ def test_tasks_are_listed_by_the_state_that_people_see(at: Desk) -> None:
         session.get_one(SubtaskRow, (TASK_ID, "settle")).state = "held"
 
     with at.store.reading() as session:
-        waiting = views.task_views(session, None, "waiting", 10)
-        running = views.task_views(session, None, "running", 10)
-        other = views.task_views(session, "batch-x", None, 10)
+        waiting = views.task_views(session, views.Wanted(state="waiting"), ADMIN)
+        running = views.task_views(session, views.Wanted(state="running"), ADMIN)
+        other = views.task_views(session, views.Wanted(batch="batch-x"), ADMIN)
 
     assert ([v.id for v in waiting], running, other) == ([TASK_ID], [], [])
 
 
 def test_an_unknown_task_is_told_with_404(at: Desk) -> None:
     with at.store.reading() as session, pytest.raises(Abandon) as refused:
-        views.task_view(session, TASK_ID)
+        views.task_view(session, TASK_ID, ADMIN)
 
     assert refused.value.problem().status == 404

@@ -20,7 +20,7 @@ from quartet.service.database import connect
 from services.toolbox.jobs import registered
 from services.toolbox.ledger import Books, open_ledger
 from services.toolbox.tables import AuditRow, Base, EffectRow, PostingRow
-from tests.unit.toolbox_desk import Desk, invoice, opened, task
+from tests.unit.toolbox_desk import OLGA, Desk, invoice, opened, task
 
 
 @pytest.fixture
@@ -109,7 +109,9 @@ def test_a_database_that_is_locked_too_long_asks_for_a_later_try(tmp_path: Path)
             entry.session.connection().exec_driver_sql("PRAGMA busy_timeout=1")
         other.execute("BEGIN IMMEDIATE")
 
-        answer = desk.http.post("/callers/console/operations/load_sample_books", json={})
+        answer = desk.http.post(
+            "/callers/console/operations/load_sample_books", json={}, headers=OLGA
+        )
         other.execute("ROLLBACK")
         other.close()
 

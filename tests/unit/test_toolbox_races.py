@@ -15,7 +15,7 @@ from quartet.packs.load import load
 from quartet.resilience.failures import Failing
 from services.toolbox.commit import commit
 from services.toolbox.ledger import Ledger, open_ledger
-from services.toolbox.operations import operate
+from services.toolbox.operations import TOOLBOX, operate
 from services.toolbox.policy.live import Policies
 from tests.unit.toolbox_desk import Desk, invoice, master, opened, order, propose, result, task
 
@@ -147,7 +147,7 @@ def test_a_run_closed_many_times_at_once_pays_once(
 
     with replicas(ledger_url, tmp_path / "payments") as ledgers:
         acts = [
-            lambda ledger=ledger: operate(ledger, desk.pack, "toolbox", "close_payment_run", {})
+            lambda ledger=ledger: operate(ledger, desk.pack, TOOLBOX, "close_payment_run", {})
             for ledger in ledgers * 3
         ]
         closed = at_once(acts)
@@ -164,7 +164,7 @@ def test_an_undoing_and_a_close_at_once_never_both_win(
     with replicas(ledger_url, tmp_path / "payments") as (ledger, _):
 
         def close() -> str:
-            found = operate(ledger, desk.pack, "toolbox", "close_payment_run", {})
+            found = operate(ledger, desk.pack, TOOLBOX, "close_payment_run", {})
             assert isinstance(found, dict)
             return "closed" if found["run"] else ""
 
