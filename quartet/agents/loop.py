@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from pydantic import ValidationError
 
 from quartet.contracts.base import Contract, Fields, Json
+from quartet.contracts.budget import EXCEEDED
 from quartet.contracts.chat import (
     ChatAnswer,
     ChatRequest,
@@ -80,7 +81,7 @@ def take_turn(
     """Ask for one completion and run the read tools it asks for.
 
     A tool's own failure goes back to the model as ``{"error": ...}``; one that a repeat of the
-    turn may mend is raised. Garbage is RetryNow, cause model.
+    turn may mend, or that ends the task, is raised. Garbage is RetryNow, cause model.
     """
     got = model.complete(brief.request(purpose, said)).message
     if got.tool_calls:
@@ -114,7 +115,8 @@ def _tool_message(use: ToolUse, offered: Mapping[str, Tool], tools: Reading) -> 
         content = tools.read(_offered(use, offered), _arguments(use))
     except Failing as error:
         f = error.failure
-        if f.cause == "network" or f.advice in ("retry-now", "retry-later"):
+        again = f.advice in ("retry-now", "retry-later")
+        if again or f.cause == "network" or f.title == EXCEEDED:
             raise
         content = {"error": {"title": f.title, "detail": f.detail}}
     return Message(

@@ -57,6 +57,8 @@ Line = Annotated[str, StringConstraints(max_length=500)]
 """One line of text for people."""
 Money = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,15}\.[0-9]{2}$")]
 """An amount with exactly two decimals, as a string: no float ever holds money."""
+Usd = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9})?$")]
+"""US dollars, down to a billionth, as a decimal string."""
 Instant = AwareDatetime
 """A moment with its zone, written as RFC 3339."""
 Json = JsonValue
@@ -77,5 +79,6 @@ __all__ = [
     "Name",
     "Share",
     "TaskId",
+    "Usd",
     "ValueId",
 ]

@@ -1,10 +1,21 @@
 """What the toolbox is told and answers: plans, values, effects; its gate lives in the service."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from quartet.contracts.base import Contract, Digest, Fields, Json, Line, Name, TaskId, ValueId
+from quartet.contracts.base import (
+    Contract,
+    Digest,
+    Fields,
+    Json,
+    Line,
+    Name,
+    TaskId,
+    Usd,
+    ValueId,
+)
+from quartet.contracts.budget import ReservationId
 from quartet.contracts.guard import Flag
 from quartet.contracts.label import Labels
 from quartet.contracts.person import DEFAULT_TENANT, Role
@@ -106,13 +117,13 @@ class Spend(Contract):
 
     input_tokens: int = Field(default=0, ge=0)
     output_tokens: int = Field(default=0, ge=0)
-    cost_usd: Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9})?$")] = "0"
+    cost_usd: Usd = "0"
     model: str = ""
     provider: str = ""
 
 
 class Settlement(Contract):
-    """A value with its cost, delivered by reader or models after a call."""
+    """A value with its cost, delivered by reader or models after a call that they reserved."""
 
     task: TaskId
     subtask: Name
@@ -126,6 +137,8 @@ class Settlement(Contract):
     """What guardrails found, before and besides those of the toolbox."""
     asked: Json = None
     """What was asked, of which ``arguments_digest`` is taken: a prompt, or a tool's arguments."""
+    reservation: ReservationId | None = None
+    """None only inside the toolbox, which reserves and settles its own reads at once."""
 
 
 class Settled(Contract):

@@ -8,10 +8,10 @@ from pydantic import Field, StringConstraints
 
 from quartet.contracts.base import Contract, Digest, Line, Name
 from quartet.contracts.failure import Refusal
+from quartet.contracts.task import MAX_SUBTASKS, Limits
 
+ANY = Limits()
 Goal = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-MAX_SUBTASKS = 200
-MAX_DEPTH = 20
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,16 @@ class Plan(Contract):
         kinds: Mapping[str, Kind],
         tools: Collection[str],
         documents: Collection[str],
+        limits: Limits = ANY,
     ) -> tuple[Refusal, ...]:
         """Return every reason why this is not a valid plan; none for a valid one.
 
-        ``kinds`` says of each kind of subtask what it may propose and decide.
+        ``kinds`` says of each kind of subtask what it may propose and decide; ``limits`` are
+        those of the task.
         """
         return (
             *self._names(kinds, tools, documents),
-            *self._graph(),
+            *self._graph(limits),
             *self._conditions(kinds),
             *self._slots(),
         )
@@ -107,7 +109,9 @@ class Plan(Contract):
             for digest in sorted(set(s.documents) - set(documents)):
                 yield Refusal(about=s.id, says=f"The task has no document {digest}.")
 
-    def _graph(self) -> Iterator[Refusal]:
+    def _graph(self, limits: Limits) -> Iterator[Refusal]:
+        if (count := len(self.subtasks)) > limits.subtasks:
+            yield Refusal(says=f"The plan has {count} subtasks; at most {limits.subtasks}.")
         ids = {s.id for s in self.subtasks}
         for s in self.subtasks:
             for name in sorted(set(s.depends_on) - ids):
@@ -120,8 +124,8 @@ class Plan(Contract):
         if rest := sorted(ids - ended):
             named = ", ".join(rest)[:400]
             yield Refusal(says=f"The plan has a cycle or waits for ever: {named}.")
-        if depth > MAX_DEPTH:
-            yield Refusal(says=f"The plan is {depth} layers deep; at most {MAX_DEPTH}.")
+        if depth > limits.depth:
+            yield Refusal(says=f"The plan is {depth} layers deep; at most {limits.depth}.")
 
     def _conditions(self, kinds: Mapping[str, Kind]) -> Iterator[Refusal]:
         decides = {s.id: kinds[s.kind].decisions for s in self.subtasks if s.kind in kinds}

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from quartet.contracts.base import Base64, Contract, Digest, Line, Name, TaskId
+from quartet.contracts.budget import Caps
 from quartet.contracts.person import DEFAULT_TENANT, Role
 
 TaskState = Literal[
@@ -36,6 +37,9 @@ TERMINAL: frozenset[TaskState] = frozenset(("completed", "failed", "cancelled"))
 ANONYMOUS = "anonymous"
 """The requester of a task that nobody signed; its effects are never autonomous."""
 
+MAX_SUBTASKS, MAX_DEPTH, MAX_IN_FLIGHT = 200, 20, 25
+"""The most that any plan may have; a task's own limits may be lower."""
+
 MediaType = Literal["application/xml", "application/pdf", "application/octet-stream"]
 FileName = Annotated[str, StringConstraints(max_length=200)]
 
@@ -58,11 +62,19 @@ class InlineDocument(Contract):
 
 
 class Limits(Contract):
-    """What one task may use; ``deadline_s`` is active time in seconds (held time is free)."""
+    """What one task may use; ``deadline_s`` is active time in seconds (held time is free).
+
+    ``budget`` may ask for less than the suite's caps; what it does not name is capped by those.
+    """
 
     deadline_s: int = Field(default=3600, ge=1, le=7 * 86400)
     attempts: int = Field(default=3, ge=1, le=10)
     turns: int = Field(default=12, ge=1, le=200)
+    subtasks: int = Field(default=MAX_SUBTASKS, ge=1, le=MAX_SUBTASKS)
+    depth: int = Field(default=MAX_DEPTH, ge=1, le=MAX_DEPTH)
+    in_flight: int = Field(default=MAX_IN_FLIGHT, ge=1, le=MAX_IN_FLIGHT)
+    """Subtasks that may work at the same time."""
+    budget: Caps = Caps()
 
 
 class TaskRequest(Contract):

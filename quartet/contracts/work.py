@@ -14,6 +14,7 @@ from quartet.contracts.base import (
     TaskId,
     ValueId,
 )
+from quartet.contracts.failure import Failure
 from quartet.contracts.plan import Subtask
 
 Feedback = Annotated[str, StringConstraints(max_length=2000)]
@@ -110,4 +111,6 @@ class Verdict(Contract):
     proposal_digest: Digest
     decision: Decision
     reasons: Annotated[tuple[Line, ...], Field(max_length=20)] = ()
+    failure: Failure | None = None
+    """Why there is no judgement: the task then ends with this failure."""
     by: Name = "critic"

@@ -6,13 +6,13 @@ the engine's own policy knows neither jitter nor Retry-After.
 
 from collections.abc import Generator, Iterable
 from datetime import timedelta
-from itertools import count
 from typing import Any, TypeVar
 
 from dapr.ext.workflow import DaprWorkflowContext, TaskFailedError, when_any
 from pydantic import ValidationError
 
 from quartet.contracts.base import Contract
+from quartet.contracts.budget import BUSY, FOR_A_PERSON
 from quartet.contracts.failure import Failure
 from quartet.contracts.remote import Remote
 from quartet.resilience.backoff import Backoff
@@ -25,14 +25,19 @@ PATIENCE = Backoff()
 OUTAGE = Backoff(most=15.0, attempts=18)
 """For what is only out of reach: about three minutes, longer than a restart takes."""
 
+PERSON = Backoff(first=2.0, most=300.0, attempts=2**31)
+"""For what a person ends, in days perhaps: each look is a durable timer, and none is the last."""
+
 
 def call(ctx: DaprWorkflowContext, remote: Remote[Sent, Got], sent: Sent) -> Steps[Got]:
     """Run one activity; its result is checkpointed before the workflow goes on.
 
     Retries what says it may be retried, with backoff; raises Failing when that is spent or no
-    repeat helps. A call whose app-id is gone waits: the sweep ends the task at its deadline.
+    repeat helps. A call that a person has put off waits for the person. One whose app-id is gone
+    waits: the sweep ends the task at its deadline.
     """
-    for failures in count(1):
+    failures = looks = 0
+    while True:
         try:
             raw = yield ctx.call_activity(
                 remote.name, input=sent.model_dump(mode="json"), app_id=remote.app_id or None
@@ -40,11 +45,13 @@ def call(ctx: DaprWorkflowContext, remote: Remote[Sent, Got], sent: Sent) -> Ste
             return remote.returns.model_validate(raw)
         except TaskFailedError as error:
             failed = told(error)
-        wait = _wait(ctx, failed, failures)
+        # Waiting for a person uses up no patience with anything else.
+        waits = failed.failure.title in FOR_A_PERSON
+        failures, looks = failures + (not waits), looks + waits
+        wait = _wait(ctx, failed, looks if waits else failures)
         if wait is None:
             raise failed
         yield ctx.create_timer(timedelta(seconds=wait))
-    raise AssertionError("count() has no end")
 
 
 def child(ctx: DaprWorkflowContext, remote: Remote[Sent, Got], sent: Sent, name: str) -> Any:  # noqa: ANN401
@@ -97,9 +104,15 @@ def told(error: TaskFailedError) -> Failing:
         return Abandon(says, cause="tool", title="StepFailed")
 
 
+def _patience(failure: Failure) -> Backoff:
+    if failure.title in FOR_A_PERSON:
+        return PERSON
+    return OUTAGE if failure.cause == "network" or failure.title == BUSY else PATIENCE
+
+
 def _wait(ctx: DaprWorkflowContext, failed: Failing, failures: int) -> float | None:
     failure = failed.failure
-    patience = OUTAGE if failure.cause == "network" else PATIENCE
+    patience = _patience(failure)
     if failure.advice not in ("retry-now", "retry-later") or patience.spent(failures):
         return None
     if failure.advice == "retry-now":

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from quartet.contracts.base import Contract, Name
+from quartet.contracts.budget import Budgets
 
 
 class Specialist(Contract):
@@ -54,6 +55,7 @@ class Manifest(Contract):
     needs_documents: Literal["one", "none", "any"] = "any"
     specialists: Annotated[tuple[Specialist, ...], Field(min_length=1)]
     skills: Annotated[tuple[Skill, ...], Field(min_length=1)]
+    budgets: Budgets = Budgets()
     report: tuple[Column, ...] = ()
     jobs: tuple[Job, ...] = ()
     at_start: tuple[str, ...] = ()

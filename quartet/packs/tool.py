@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from quartet.contracts.base import Fields, Json
+from quartet.contracts.base import Fields, Json, Usd
 from quartet.contracts.policy import Risk
 from quartet.packs.amount import Amount
 from quartet.packs.labelling import NOTHING_DECLARED, Critical, Leaving, Origins
@@ -98,6 +98,8 @@ class Tool:
     schema: Fields
     effect: Effect | None = None
     origins: Origins = NOTHING_DECLARED
+    cost_usd: Usd = "0"
+    """What one call costs, at most."""
 
     def references(self) -> dict[str, ByReference]:
         """Return the arguments that are whole values, with what each may refer to."""
@@ -137,19 +139,26 @@ class Tool:
 
 
 def tool(
-    kind: Kind, effect: Effect | None = None, origins: Origins | None = None
+    kind: Kind,
+    effect: Effect | None = None,
+    origins: Origins | None = None,
+    cost_usd: Usd = "0",
 ) -> Callable[[Wrapped], Wrapped]:
     """Declare a function as a tool; its docstring is the description that models read."""
 
     def declare(fn: Wrapped) -> Wrapped:
-        vars(fn)["__quartet_tool__"] = build(fn, kind, effect, origins)
+        vars(fn)["__quartet_tool__"] = build(fn, kind, effect, origins, cost_usd)
         return fn
 
     return declare
 
 
 def build(
-    fn: Function, kind: Kind, effect: Effect | None = None, origins: Origins | None = None
+    fn: Function,
+    kind: Kind,
+    effect: Effect | None = None,
+    origins: Origins | None = None,
+    cost_usd: Usd = "0",
 ) -> Tool:
     """Return the tool of a function; raises Abandon for one that is not fully described."""
     arguments, result = (fn.__annotations__.get(name) for name in ("arguments", "return"))
@@ -174,6 +183,7 @@ def build(
         schema=arguments.model_json_schema(),
         effect=effect,
         origins=origins or NOTHING_DECLARED,
+        cost_usd=cost_usd,
     )
 
 

@@ -16,7 +16,7 @@ class Backoff:
 
         ``draw`` in [0, 1) spreads the wait over its upper half; ``at_least`` is a Retry-After.
         """
-        full = min(self.most, self.first * 2.0 ** (failures - 1))
+        full = min(self.most, self.first * 2.0 ** min(failures - 1, 60))
         return max(full / 2 + draw * full / 2, at_least or 0.0)
 
     def spent(self, failures: int) -> bool:

@@ -53,6 +53,13 @@ def request_of(event: Mapping[str, Json], manifest: Manifest) -> TaskRequest:
             cause="data",
             title="UnknownPack",
         )
+    if above := request.limits.budget.above(manifest.budgets.task):
+        raise Abandon(
+            f"limits.budget asks for more than this suite allows a task: {', '.join(above)}. "
+            "Ask for less, or leave it out.",
+            cause="policy",
+            title="BudgetTooLarge",
+        )
     count = len(request.documents) + len(request.inline)
     wanted = manifest.needs_documents
     if (wanted == "one" and count != 1) or (wanted == "none" and count):

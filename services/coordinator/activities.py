@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from quartet.contracts.audit import Act, Noted
+from quartet.contracts.budget import Opened, Opening
 from quartet.contracts.effect import Commit, Outcome, Registered, Registration, Undo, Undone
 from quartet.contracts.event import TaskEnded, TaskPlanned
 from quartet.contracts.failure import Failure
@@ -63,6 +64,7 @@ class TaskSteps:
         claimed = self.store.claim(start)
         if claimed.task is not None:
             self._record_accepted(claimed.task)
+            self._open_budget(claimed.task)
         return claimed
 
     def _record_accepted(self, task: Task) -> None:
@@ -70,6 +72,10 @@ class TaskSteps:
         body = task.model_dump(mode="json", exclude={"id"})
         act = Act(id=f"{task.id}.accepted", kind="task-accepted", task=task.id, body=body)
         self.invoker.call("toolbox", "record", act, Noted)
+
+    def _open_budget(self, task: Task) -> None:
+        opening = Opening(task=task.id, requester=task.requester, caps=task.limits.budget)
+        self.invoker.call("toolbox", "budgets", opening, Opened)
 
     def register_plan(self, drafted: DraftedPlan) -> PlanChecked:
         """Check a plan; keep it, register it with the toolbox and publish task-planned."""
@@ -130,7 +136,7 @@ class TaskSteps:
         if verdict.decision == "revise":
             _failed(session, row, task, unsatisfied(row, says), says)
         elif verdict.decision == "reject":
-            row.failure = rejected(row, says).model_dump(mode="json")
+            row.failure = (verdict.failure or rejected(row, says)).model_dump(mode="json")
             move_subtask(session, row, "rejected", says)
         elif result.decision in self.pack.skill(row.kind).fails:
             row.failure = hopeless(row, result).model_dump(mode="json")

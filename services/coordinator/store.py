@@ -150,7 +150,9 @@ class TaskStore:
                 return task, Plan.model_validate(row.plan), ()
             kinds = {s.kind: Kind(s.may_propose, s.decisions) for s in pack.manifest.skills}
             documents = {d.digest for d in task.documents}
-            if refused := drafted.plan.problems(kinds, pack.of_kind("write"), documents):
+            if refused := drafted.plan.problems(
+                kinds, pack.of_kind("write"), documents, task.limits
+            ):
                 return task, drafted.plan, refused
             row.plan = drafted.plan.model_dump(mode="json")
             for position, subtask in enumerate(drafted.plan.subtasks):

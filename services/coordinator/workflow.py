@@ -5,6 +5,7 @@ from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext
 
+from quartet.contracts.budget import EXCEEDED
 from quartet.contracts.plan import Plan, Subtask
 from quartet.contracts.remote import (
     DRAFT_PLAN,
@@ -13,9 +14,10 @@ from quartet.contracts.remote import (
     WORK,
     EndedSubtask,
     PlanOrder,
+    Synthesis,
     SynthesisOrder,
 )
-from quartet.contracts.task import Task
+from quartet.contracts.task import Limits, Task
 from quartet.contracts.work import Given, WorkOrder
 from quartet.durable.steps import Steps, call, child, ended, first, run_child, wait_for
 from quartet.packs.load import Pack
@@ -41,9 +43,6 @@ from services.coordinator.messages import (
     instance_of,
 )
 
-MAX_IN_FLIGHT = 25
-"""Subtasks of one task that may work at the same time."""
-
 
 class TaskWorkflows:
     """The two workflows of the coordinator, for one pack."""
@@ -63,7 +62,7 @@ class TaskWorkflows:
             plan = claimed.plan or (yield from self._planned(ctx, start, claimed.task))
             closed = yield from self._worked(ctx, start, claimed, plan)
             order = _synthesis(claimed.task, plan, closed)
-            synthesis = yield from call(ctx, SYNTHESIZE, order)
+            synthesis = yield from _summed_up(ctx, order)
             finish = Finish(start=start, summary=synthesis.summary)
         except Failing as error:
             finish = Finish(start=start, failure=error.failure)
@@ -83,13 +82,14 @@ class TaskWorkflows:
     def _worked(
         self, ctx: DaprWorkflowContext, start: Start, claimed: Claimed, plan: Plan
     ) -> Generator[Any, Any, dict[str, Closed]]:
+        limits = claimed.task.limits if claimed.task else Limits()
         closed = {c.subtask: _accepted(c) for c in claimed.closed}
         running: dict[str, Any] = {}
         while True:
             for subtask in plan.ready(closed, {*closed, *running}):
                 if not _due(subtask, closed):
                     closed[subtask.id] = Closed(subtask=subtask.id, state="dropped")
-                elif len(running) < MAX_IN_FLIGHT:
+                elif len(running) < limits.in_flight:
                     given = _given(subtask, closed)
                     running[subtask.id] = self._started(ctx, start, claimed, subtask, given)
             if not running:
@@ -158,6 +158,17 @@ class TaskWorkflows:
         recorded = yield from call(ctx, RECORD_RESULT, sent)
         if not recorded.reviewed:
             yield from wait_for(ctx, f"reviewed-{opened.attempt}")
+
+
+def _summed_up(ctx: DaprWorkflowContext, order: SynthesisOrder) -> Steps[Synthesis]:
+    """Have the task summed up; what is done stays done when no money is left for the words."""
+    try:
+        return (yield from call(ctx, SYNTHESIZE, order))
+    except Failing as error:
+        if error.failure.title != EXCEEDED:
+            raise
+    ends = "; ".join(f"{s.id} {s.state}" for s in order.subtasks)
+    return Synthesis(summary=f"Done, with no budget left to sum it up: {ends}"[:500])
 
 
 def _due(subtask: Subtask, closed: dict[str, Closed]) -> bool:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from quartet.agents.conversation import kept, recalled
 from quartet.agents.loop import Brief, Model, take_turn
 from quartet.contracts.base import Fields
+from quartet.contracts.budget import EXCEEDED
 from quartet.contracts.chat import Purpose
+from quartet.contracts.failure import Failure
 from quartet.contracts.work import ReviewOrder, Verdict
 from quartet.packs.load import Pack
 from quartet.resilience.failures import Abandon
@@ -38,7 +40,8 @@ class Critic:
         """Reject what could not be judged, unless there is a verdict already."""
         says = f"The critic came to no judgement: {given_up.failure.detail}"
         judgement = Judgement(decision="reject", reasons=(says[:500],))
-        return self._told(self._first(given_up.order, judgement))
+        failure = given_up.failure if given_up.failure.title == EXCEEDED else None
+        return self._told(self._first(given_up.order, judgement, failure))
 
     def _told(self, verdict: Verdict) -> ReviewEnd:
         digest = verdict.proposal_digest[7:15]
@@ -83,7 +86,9 @@ class Critic:
         kept(self.conversations, key, turn.number + 1, taken.said)
         return None
 
-    def _first(self, order: ReviewOrder, judgement: Judgement) -> Verdict:
+    def _first(
+        self, order: ReviewOrder, judgement: Judgement, failure: Failure | None = None
+    ) -> Verdict:
         verdict = Verdict(
             task=order.order.task,
             subtask=order.order.subtask.id,
@@ -91,6 +96,7 @@ class Critic:
             proposal_digest=order.proposal_digest,
             decision=judgement.decision,
             reasons=judgement.reasons,
+            failure=failure,
         )
         first = self.verdicts.put_first(key_of(order), verdict.model_dump(mode="json"))
         return Verdict.model_validate(first)

@@ -2,6 +2,7 @@
 
 from dapr.ext.workflow import DaprWorkflowContext
 
+from quartet.contracts.budget import EXCEEDED
 from quartet.contracts.work import ReviewOrder
 from quartet.durable.steps import Steps, call
 from quartet.resilience.failures import Abandon, Failing
@@ -9,14 +10,15 @@ from services.critic.messages import GIVE_UP, TAKE_REVIEW_TURN, GivenUp, ReviewE
 
 
 def review_subtask(ctx: DaprWorkflowContext, order: ReviewOrder) -> Steps[ReviewEnd]:
-    """Bring a review to its verdict; a critic whose model is of no use rejects.
+    """Bring a review to its verdict; a critic without budget or a useful model rejects.
 
     What is only out of reach fails the review instead: the coordinator asks for it again.
     """
     try:
         return (yield from _reviewed(ctx, order))
     except Failing as error:
-        if error.failure.cause != "model" or error.failure.advice == "retry-later":
+        useless = error.failure.cause == "model" and error.failure.advice != "retry-later"
+        if not useless and error.failure.title != EXCEEDED:
             raise
         given_up = GivenUp(order=order, failure=error.failure)
     return (yield from call(ctx, GIVE_UP, given_up))

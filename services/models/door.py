@@ -1,21 +1,29 @@
-"""The door: routes a completion, has it answered, settles value and cost, checks the answer."""
+"""The door: routes a completion, reserves its worst case, has it answered, settles, checks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from quartet.contracts.base import Json
+from quartet.contracts.base import Digest, Json
+from quartet.contracts.budget import Release, Released, ReservationId, Reserve, Reserved
 from quartet.contracts.chat import ChatAnswer, ChatRequest
 from quartet.contracts.effect import Settled, Settlement, Spend
 from quartet.packs.manifest import Manifest
-from quartet.resilience.failures import Abandon
+from quartet.resilience.failures import Abandon, Failing
+from quartet.service.log import get_logger
 from quartet.sidecar.ports import Invoker
 from quartet.trust.digest import digest
 from services.models.check import check
 from services.models.config import ModelsFile
 from services.models.guarded import Guarded
-from services.models.provider import Completion, Provider
+from services.models.provider import Completion, Provider, Route
 
 SETTLE_TIMEOUT_S = 15.0
+UNPAID = frozenset(
+    ("ModelAway", "ModelRateLimited", "ModelKeyMissing", "ModelKeyRefused", "ModelRequestRefused")
+)
+"""Failures of providers after which nothing was asked or answered, so nothing is to be paid."""
+log = get_logger("models")
 
 
 class SkillNotYours(Abandon):
@@ -46,30 +54,52 @@ class Door:
                 title="SkillNotYours",
             )
         route = self.routes.route(skill)
-        completion = Guarded(self.providers[route.provider], self.own).complete(request, route)
+        asked = _asked(request)
+        call = _Call(caller, request, asked, digest(asked))
+        reservation = self._reserve(call, route)
+        try:
+            completion = Guarded(self.providers[route.provider], self.own).complete(request, route)
+        except Failing as error:
+            self._release(call, reservation, error)
+            raise
         spend = route.spend(completion.usage)
-        self._settle(caller, request, completion, spend)
+        self._settle(call, reservation, completion, spend)
         check(request, completion)
         return ChatAnswer(
             message=completion.message, finish_reason=completion.finish_reason, spend=spend
         )
 
+    def _reserve(self, call: "_Call", route: Route) -> ReservationId:
+        """Reserve the worst case; raises the toolbox's refusal when it does not fit."""
+        tokens, cost_usd = route.worst(call.request)
+        reserve = Reserve(
+            **call.named(),
+            kind="model",
+            name=call.request.purpose.skill,
+            cost_usd=cost_usd,
+            tokens=tokens,
+            timeout_s=route.timeout_s,
+        )
+        reserved = self.toolbox.call("toolbox", "reserve", reserve, Reserved, SETTLE_TIMEOUT_S)
+        return reserved.reservation
+
+    def _release(self, call: "_Call", reservation: ReservationId, error: Failing) -> None:
+        """Give back what a call did not cost for sure; any other is settled at its worst case."""
+        if error.failure.title not in UNPAID:
+            return
+        task, why = call.request.purpose.task, error.failure.title
+        release = Release(task=task, reservation=reservation, why=why)
+        try:
+            self.toolbox.call("toolbox", "release", release, Released, SETTLE_TIMEOUT_S)
+        except Failing as away:
+            log.warning("%s is not released: %s", reservation, away.failure.detail)
+
     def _settle(
-        self, caller: str, request: ChatRequest, completion: Completion, spend: Spend
+        self, call: "_Call", reservation: ReservationId, completion: Completion, spend: Spend
     ) -> None:
-        asked: Json = {
-            "messages": [m.model_dump(mode="json") for m in request.messages],
-            "tools": [t.model_dump(mode="json") for t in request.tools],
-            "response_schema": request.response_schema,
-            "turn": request.purpose.turn,
-        }
         settlement = Settlement(
-            task=request.purpose.task,
-            subtask=request.purpose.subtask,
-            attempt=request.purpose.attempt,
-            caller=caller,
-            tool=request.purpose.skill,
-            arguments_digest=digest(asked),
+            **call.named(),
+            tool=call.request.purpose.skill,
             value={
                 "message": completion.message.model_dump(mode="json", exclude_none=True),
                 "finish_reason": completion.finish_reason,
@@ -78,9 +108,41 @@ class Door:
             },
             spend=spend,
             flags=completion.flags,
-            asked=asked,
+            asked=call.asked,
+            reservation=reservation,
         )
         self.toolbox.call("toolbox", "settle", settlement, Settled, SETTLE_TIMEOUT_S)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One completion under way: who asks, what is asked, and the digest of that."""
+
+    caller: str
+    request: ChatRequest
+    asked: Json
+    digest: Digest
+
+    def named(self) -> dict[str, Any]:
+        """Return what reservation and settlement both say of the call."""
+        purpose = self.request.purpose
+        return {
+            "task": purpose.task,
+            "subtask": purpose.subtask,
+            "attempt": purpose.attempt,
+            "caller": self.caller,
+            "arguments_digest": self.digest,
+        }
+
+
+def _asked(request: ChatRequest) -> Json:
+    """Return what is asked, in which turn."""
+    return {
+        "messages": [m.model_dump(mode="json") for m in request.messages],
+        "tools": [t.model_dump(mode="json") for t in request.tools],
+        "response_schema": request.response_schema,
+        "turn": request.purpose.turn,
+    }
 
 
 def skills_of(caller: str, manifest: Manifest) -> tuple[str, ...]:

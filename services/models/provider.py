@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from typing import Protocol
 
+from quartet.contracts.base import Usd
 from quartet.contracts.chat import ChatRequest, Finish, Message
 from quartet.contracts.effect import Spend
 from quartet.contracts.guard import Flag
 
 _MILLION = Decimal(1_000_000)
 _NANO = Decimal("0.000000001")
+_AROUND = 16
+"""Tokens that a provider may put around a message."""
 
 
 @dataclass(frozen=True)
@@ -23,16 +26,29 @@ class Route:
     timeout_s: float = 60.0
     seed: int | None = None
 
-    def spend(self, used: "Usage") -> Spend:
-        """Return what these tokens cost on this route, rounded up to a billionth of a dollar."""
+    def price(self, input_tokens: int, output_tokens: int) -> Usd:
+        """Return what so many tokens cost on this route, rounded up to a billionth of a dollar."""
         exact = (
-            used.input_tokens * self.usd_per_million_input
-            + used.output_tokens * self.usd_per_million_output
+            input_tokens * self.usd_per_million_input + output_tokens * self.usd_per_million_output
         ) / _MILLION
+        return f"{exact.quantize(_NANO, rounding=ROUND_UP):f}"
+
+    def worst(self, request: ChatRequest) -> tuple[int, Usd]:
+        """Return the most tokens that a request can use, and what they cost.
+
+        No tokenizer makes more tokens of a text than it has bytes; a request's JSON is longer
+        than its text by more than what providers put around messages.
+        """
+        prompt = len(request.model_dump_json().encode()) + _AROUND * len(request.messages)
+        output = request.max_completion_tokens
+        return prompt + output, self.price(prompt, output)
+
+    def spend(self, used: "Usage") -> Spend:
+        """Return what these tokens cost on this route."""
         return Spend(
             input_tokens=used.input_tokens,
             output_tokens=used.output_tokens,
-            cost_usd=f"{exact.quantize(_NANO, rounding=ROUND_UP):f}",
+            cost_usd=self.price(used.input_tokens, used.output_tokens),
             model=used.model or self.model,
             provider=self.provider,
         )

@@ -10,8 +10,9 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from quartet.contracts.base import Fields, Json
+from quartet.contracts.budget import ReservationId, Reserve, Reserved
 from quartet.contracts.document import Upload
-from quartet.contracts.effect import Settled, Settlement, ToolAnswer, ToolCall
+from quartet.contracts.effect import Settled, Settlement, Spend, ToolAnswer, ToolCall
 from quartet.contracts.task import Document
 from quartet.packs.load import Pack, load
 from quartet.packs.tool import Tool
@@ -25,6 +26,7 @@ from services.reader.limited import Limited
 from services.reader.store import Documents, open_documents
 
 SETTLE_TIMEOUT_S = 15.0
+READ_TIMEOUT_S = 30.0
 
 
 class Unreadable(Abandon):
@@ -64,6 +66,7 @@ class Desk:
         tool = self._tool(name)
         tool.check(call.arguments)
         content = self.documents.content(str(call.arguments["document"]))
+        reservation = self._reserve(caller, tool, call)
         result = self._result(tool, content, call.arguments)
         settlement = Settlement(
             task=call.task,
@@ -74,9 +77,27 @@ class Desk:
             arguments_digest=digest(call.arguments),
             value=result,
             asked=call.arguments,
+            spend=Spend(cost_usd=tool.cost_usd),
+            reservation=reservation,
         )
         settled = self.toolbox.call("toolbox", "settle", settlement, Settled, SETTLE_TIMEOUT_S)
         return ToolAnswer(value=settled.value, result=result)
+
+    def _reserve(self, caller: str, tool: Tool, call: ToolCall) -> ReservationId:
+        """Reserve a call; one that fails after this is settled as if it had been made."""
+        reserve = Reserve(
+            task=call.task,
+            subtask=call.subtask,
+            attempt=call.attempt,
+            caller=caller,
+            kind="tool",
+            name=tool.name,
+            arguments_digest=digest(call.arguments),
+            cost_usd=tool.cost_usd,
+            timeout_s=READ_TIMEOUT_S,
+        )
+        reserved = self.toolbox.call("toolbox", "reserve", reserve, Reserved, SETTLE_TIMEOUT_S)
+        return reserved.reservation
 
     def _tool(self, name: str) -> Tool:
         if name not in self.tools:

@@ -8,7 +8,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, FastAPI
 
 from quartet.contracts.audit import Act, AuditGrowth, AuditRoot, Noted
-from quartet.contracts.base import Fields, Json, Name, TaskId
+from quartet.contracts.base import Fields, Json, Name, TaskId, ValueId
 from quartet.contracts.effect import (
     Commit,
     Outcome,
@@ -36,9 +36,12 @@ from services.toolbox.approvals.routes import APPROVALS, Approvals, serve_approv
 from services.toolbox.approvals.rules import Rules
 from services.toolbox.audit import sequence
 from services.toolbox.audit.acts import note
+from services.toolbox.budgets import ending
+from services.toolbox.budgets.routes import serve_budgets
+from services.toolbox.budgets.sweep import closing
 from services.toolbox.commit import commit
 from services.toolbox.jobs import Scheduler, registered
-from services.toolbox.ledger import Ledger, open_ledger
+from services.toolbox.ledger import Entry, Ledger, open_ledger
 from services.toolbox.operations import TOOLBOX, By, operate, role_for
 from services.toolbox.policy.live import Policies
 from services.toolbox.refusals import NotThere
@@ -67,7 +70,7 @@ def build(
         policies.started(ledger)
         for name in pack.manifest.at_start:
             operate(ledger, pack, TOOLBOX, name, {})
-        with registered(pack.manifest.jobs, sidecar), rounds.running():
+        with registered(pack.manifest.jobs, sidecar), rounds.running(), closing(ledger):
             yield
         ledger.close()
 
@@ -76,6 +79,7 @@ def build(
     _value_routes(app, pack, ledger)
     _audit_routes(app, ledger)
     serve_approvals(app, ledger, approvals, rounds)
+    serve_budgets(app, pack, ledger)
 
     @app.post("/callers/console/operations/{name}")
     def operation(name: str, sent: Fields, person: Annotated[Person, Depends(person_of)]) -> Json:
@@ -123,8 +127,12 @@ def _value_routes(app: FastAPI, pack: Pack, ledger: Ledger) -> None:
 
     @app.post("/callers/{caller}/settle")
     def settle(caller: Name, sent: Settlement) -> Settled:
-        kept = ledger.settled(lambda entry: values.keep(entry, pack, caller, sent))
-        return Settled(value=kept)
+        def kept(entry: Entry) -> ValueId:
+            value = values.keep(entry, pack, caller, sent)
+            ending.settle(entry, caller, sent)
+            return value
+
+        return Settled(value=ledger.settled(kept))
 
 
 def _audit_routes(app: FastAPI, ledger: Ledger) -> None:

@@ -9,6 +9,7 @@ from services.toolbox.approvals.asking import ask, granted, raised
 from services.toolbox.approvals.ending import HELD, withdraw_effect
 from services.toolbox.approvals.evidence import Matter
 from services.toolbox.approvals.rules import RULES, Rules
+from services.toolbox.budgets.charging import charge_effect, note_refused
 from services.toolbox.labels.facts import facts
 from services.toolbox.labels.leaving import check_leaving
 from services.toolbox.ledger import Books, Entry, Ledger
@@ -28,7 +29,11 @@ def commit(ledger: Ledger, policies: Policies, sent: Commit, rules: Rules = RULE
         law = policies.in_force(ledger)
         return ledger.settled(lambda entry: _through(entry, law, sent, rules))
     except Failing as error:
-        if error.failure.title != "LedgerAway":
+        if error.failure.advice == "retry-later":
+            if error.failure.title != "LedgerAway":
+                with ledger.write() as entry:
+                    note_refused(entry, sent, error)
+        else:
             with ledger.write() as entry:
                 body = sent.model_dump(mode="json", exclude={"task"})
                 body["failure"] = error.failure.model_dump(mode="json", exclude={"after_s"})
@@ -78,6 +83,7 @@ def _apply(entry: Entry, matter: Matter, key: str | None) -> Outcome:
 
 def _run(entry: Entry, row: EffectRow, matter: Matter) -> Outcome:
     call = matter.call
+    charge_effect(entry, matter.pack, matter.sent, call, matter.plan)
     result = call.tool.run(call.arguments, Books(entry, f"{row.task}/{row.slot}"))
     row.result = result.model_dump(mode="json")
     if (moves := movement(matter.pack, call, matter.plan)) is not None:

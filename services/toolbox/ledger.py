@@ -113,6 +113,10 @@ class Ledger:
         if engine.dialect.name == "sqlite":
             self._writer = Lock()
 
+    def now(self) -> datetime:
+        """Return the moment by the ledger's clock, UTC."""
+        return self._clock()
+
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()

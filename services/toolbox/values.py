@@ -54,7 +54,8 @@ def keep(
     value = value_id(sent)
     if entry.session.get(ValueRow, (sent.task, value)) is not None:
         return value
-    shared = sent.model_dump(mode="json", exclude={"value", "spend", "asked", "flags"})
+    apart = {"value", "spend", "asked", "flags", "reservation"}
+    shared = sent.model_dump(mode="json", exclude=apart)
     labels = assigned(pack, sent.caller, tool if producer != "models" else None, inputs)
     plain: Fields = {path: label.model_dump(mode="json") for path, label in labels.items()}
     flags: list[Json] = [f.model_dump(mode="json") for f in (*sent.flags, *flags_of(sent.value))]
@@ -79,6 +80,7 @@ def keep(
         "flags": flags,
         "spend": sent.spend.model_dump(mode="json"),
         "asked": _asked(entry, sent),
+        "reservation": sent.reservation,
     }
     entry.record(producer, "value-stored", sent.task, body)
     return value

@@ -13,6 +13,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from quartet.contracts.audit import Noted
+from quartet.contracts.budget import Caps, Opened
 from quartet.contracts.effect import Commit, EffectStatus, Outcome, Registered, Undone
 from quartet.contracts.plan import Plan, Slot, Subtask
 from quartet.contracts.task import Document, Limits, SubtaskState, Task
@@ -121,6 +122,7 @@ def toolbox() -> Peers:
     """Return a toolbox that registers, applies every commit and undoes everything."""
     peers = Peers()
     peers.answers["toolbox", "record"] = lambda _: Noted(new=True)
+    peers.answers["toolbox", "budgets"] = lambda _: Opened(caps=Caps())
     peers.answers["toolbox", "plans"] = lambda _: Registered(plan_digest=DIGEST)
     peers.answers["toolbox", "commit"] = committing("applied")
     peers.answers["toolbox", "compensate"] = lambda _: Undone(manual=("slot 1: file is sent",))

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from quartet.contracts.plan import MAX_DEPTH, MAX_SUBTASKS, Condition, Kind, Plan, Slot, Subtask
+from quartet.contracts.plan import Condition, Kind, Plan, Slot, Subtask
+from quartet.contracts.task import MAX_DEPTH, MAX_SUBTASKS
 
 KINDS = {
     "read": Kind(decisions=("invoice", "unreadable")),

@@ -121,6 +121,7 @@ def test_a_models_own_words_are_no_match(desk: Desk) -> None:
     match = desk.matched(task(1), invoice())
     forged = desk.value(task(1), match.removeprefix("$")).content
     sent = settlement(task(1), invoice()) | {"tool": "chat", "value": forged}
+    sent["reservation"] = desk.reserve(sent, by="models")
     value = desk.post("/callers/models/settle", sent)["value"]
 
     pay = order(task(1), result(propose("schedule_payment", match=f"${value}")))

@@ -22,6 +22,8 @@ def desk(ledger_url: str, tmp_path: Path) -> Iterator[Desk]:
 def test_a_value_delivered_twice_is_one_value_and_one_cost(desk: Desk) -> None:
     spend: Fields = {"input_tokens": 7, "output_tokens": 3, "cost_usd": "0.000125", "model": "m"}
     sent = settlement(task(1), invoice()) | {"tool": "chat", "spend": spend}
+    desk.open_budget(task(1))
+    sent["reservation"] = desk.reserve(sent, by="models", cost_usd="0.0002", tokens=10)
 
     first = desk.post("/callers/models/settle", sent)
     second = desk.post("/callers/models/settle", sent)

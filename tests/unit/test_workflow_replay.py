@@ -8,7 +8,7 @@ from quartet.contracts.base import Contract
 from quartet.contracts.failure import Refusal
 from quartet.contracts.plan import Condition, Plan, Subtask
 from quartet.contracts.remote import PlanOrder, Synthesis, SynthesisOrder
-from quartet.contracts.task import SubtaskState
+from quartet.contracts.task import MAX_IN_FLIGHT, SubtaskState
 from quartet.contracts.work import TurnEnd, WorkOrder
 from quartet.durable.steps import OUTAGE, wait_for
 from quartet.resilience.failures import Abandon, Failing, RetryChanged, RetryLater, RetryNow
@@ -25,7 +25,7 @@ from services.coordinator.messages import (
     ResultIn,
     SubtaskRun,
 )
-from services.coordinator.workflow import MAX_IN_FLIGHT, TaskWorkflows
+from services.coordinator.workflow import TaskWorkflows
 from services.critic.messages import ReviewEnd
 from services.critic.workflow import review_subtask
 from services.specialist.workflow import work

@@ -1,5 +1,6 @@
 """The toolbox as its callers see it: over HTTP, on a real ledger. No test is here."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -271,13 +272,29 @@ class Desk:
     def operate(self, name: str, arguments: Fields | None = None) -> Fields:
         return self.post(f"/callers/console/operations/{name}", arguments or {})
 
+    def open_budget(self, of: str, by: str = "carol", caps: Fields | None = None) -> Fields:
+        sent = {"task": of, "requester": by, "caps": caps or {}}
+        return self.post("/callers/coordinator/budgets", json.loads(json.dumps(sent)))
+
+    def reserve(self, call: Fields, status: int = 200, by: str = "reader", **more: object) -> str:
+        """Reserve the call that a settlement is of; returns the reservation."""
+        names = ("task", "subtask", "attempt", "caller", "arguments_digest")
+        kind = "model" if by == "models" else "tool"
+        sent = {n: call[n] for n in names} | {"kind": kind, "name": call["tool"], "timeout_s": 30}
+        body = self.post(f"/callers/{by}/reserve", json.loads(json.dumps(sent | more)), status)
+        return str(body.get("reservation", body.get("title")))
+
     def register(self, of: str, what: Plan | None = None, requester: str = "carol") -> Fields:
+        self.open_budget(of, requester)
         sent = Registration(task=of, requester=requester, plan=what or plan())
         return self.post("/callers/coordinator/plans", sent.model_dump(mode="json"))
 
     def settle(self, of: str, content: Invoice, tool: str = "read_einvoice") -> str:
         """Deliver a read invoice as reader does; returns its value id."""
-        return str(self.post("/callers/reader/settle", settlement(of, content, tool))["value"])
+        self.open_budget(of)
+        sent = settlement(of, content, tool)
+        sent["reservation"] = self.reserve(sent)
+        return str(self.post("/callers/reader/settle", sent)["value"])
 
     def call(self, of: str, tool: str, status: int = 200, **arguments: str) -> Fields:
         body: Fields = {"task": of, "subtask": "settle", "attempt": 1, "arguments": {**arguments}}

@@ -74,11 +74,12 @@ class Endpoint:
         except httpx.TimeoutException as error:
             raise self._timed_out(type(error).__name__, route) from error
         except httpx.TransportError as error:
+            asked = not isinstance(error, httpx.ConnectError)
             raise RetryLater(
                 f"Model provider {self.name!r} cannot be reached ({type(error).__name__}). Check "
                 "base_url and the network; it is tried again.",
                 cause="network",
-                title="ModelAway",
+                title="ModelCutOff" if asked else "ModelAway",
             ) from error
         if body is None:
             raise self._timed_out("the answer did not end", route)

@@ -1,0 +1,1 @@
+"""Budgets: accounts, reservations and what ends them; policy on effects is elsewhere."""

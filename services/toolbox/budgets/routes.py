@@ -1,0 +1,40 @@
+"""The toolbox's verbs of budgets over HTTP; what they do lives beside this module."""
+
+from typing import TypeVar
+
+from fastapi import FastAPI
+
+from quartet.contracts.base import Name
+from quartet.contracts.budget import Opened, Opening, Release, Released, Reserve, Reserved
+from quartet.packs.load import Pack
+from quartet.resilience.failures import Failing
+from services.toolbox.budgets.ending import release
+from services.toolbox.budgets.opening import open_budget
+from services.toolbox.budgets.reserving import reserve
+from services.toolbox.ledger import Ledger
+
+Got = TypeVar("Got")
+
+
+def serve_budgets(app: FastAPI, pack: Pack, ledger: Ledger) -> None:
+    """Add the verbs to the app."""
+    budgets = pack.manifest.budgets
+
+    @app.post("/callers/coordinator/budgets")
+    def open_(sent: Opening) -> Opened:
+        return ledger.settled(lambda entry: open_budget(entry, budgets, sent))
+
+    @app.post("/callers/{caller}/reserve")
+    def reserve_(caller: Name, sent: Reserve) -> Reserved:
+        return raised(ledger.settled(lambda entry: reserve(entry, budgets, caller, sent)))
+
+    @app.post("/callers/{caller}/release")
+    def release_(caller: Name, sent: Release) -> Released:
+        return Released(released=ledger.settled(lambda entry: release(entry, caller, sent)))
+
+
+def raised(answer: Got | Failing) -> Got:
+    """Raise a refusal that its transaction has recorded; return anything else."""
+    if isinstance(answer, Failing):
+        raise answer
+    return answer
