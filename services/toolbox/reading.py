@@ -18,7 +18,8 @@ from services.toolbox.values import check_producers, keep, lookup
 def call(ledger: Ledger, pack: Pack, caller: Name, name: str, sent: ToolCall) -> ToolAnswer:
     """Return what the caller may see of the tool's result, and where all of it is kept.
 
-    Raises Failing naming what does not fit. The call is charged in the transaction that keeps its value.
+    Raises Failing naming what does not fit. The call is charged in the transaction that keeps
+    its value.
     """
     tool = pack.of_kind("read").get(name)
     if tool is None:
