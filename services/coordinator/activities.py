@@ -74,7 +74,12 @@ class TaskSteps:
         self.invoker.call("toolbox", "record", act, Noted)
 
     def _open_budget(self, task: Task) -> None:
-        opening = Opening(task=task.id, requester=task.requester, caps=task.limits.budget)
+        opening = Opening(
+            task=task.id,
+            requester=task.requester,
+            tenant=task.tenant,
+            caps=task.limits.budget,
+        )
         self.invoker.call("toolbox", "budgets", opening, Opened)
 
     def register_plan(self, drafted: DraftedPlan) -> PlanChecked:
