@@ -15,6 +15,7 @@ from quartet.contracts.base import (
     TaskId,
     ValueId,
 )
+from quartet.contracts.label import Integrity
 from quartet.contracts.policy import Tier
 from quartet.contracts.work import Feedback
 
@@ -29,14 +30,22 @@ DecisionKind = Literal["approve", "reject", "take-over", "resolve"]
 """``reject`` with guidance returns the subtask; ``resolve`` says what was done by hand."""
 
 
+class EvidenceField(Contract):
+    """A field of a value that the call uses, by dotted path; the whole value without one."""
+
+    path: Line
+    integrity: Integrity
+
+
 class Evidence(Contract):
     """A value that the call rests on: who produced it, how far it is trusted, what is used."""
 
     value: ValueId
     tool: str
     producer: Name
-    integrity: str
-    fields: tuple[Line, ...] = ()
+    integrity: Integrity
+    """The least trusted in it."""
+    fields: tuple[EvidenceField, ...] = ()
 
 
 class Asked(Contract):
@@ -128,13 +137,18 @@ class ApprovalList(Contract):
     groups: tuple[ApprovalGroup, ...] = ()
 
 
-class ApprovalDecision(Contract):
-    """What a person decides, on exactly the call that was shown: its digest comes back."""
+class Said(Contract):
+    """What a person says with a decision, on exactly the call that was shown: its digest."""
 
-    decision: DecisionKind
     call_digest: Digest
     reason: Line = ""
     guidance: Feedback = ""
+
+
+class ApprovalDecision(Said):
+    """What a person decides, and says with it."""
+
+    decision: DecisionKind
 
 
 class ApprovalRequested(Contract):

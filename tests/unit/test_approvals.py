@@ -99,7 +99,14 @@ def test_a_person_sees_what_the_call_is_and_what_follows(desk: Desk) -> None:
     assert "Vendor V-1 (V-1), account DE80" in asked.counterparty
     assert asked.reversible
     assert "above the autonomous limit" in asked.why[0]
-    assert [(e.tool, e.integrity) for e in asked.evidence] == [("match_invoice", "trusted-tool")]
+    (evidence,) = asked.evidence
+    assert (evidence.tool, evidence.producer) == ("match_invoice", "toolbox")
+    assert {f.path: f.integrity for f in evidence.fields} == {
+        "amount_due": "untrusted-source",
+        "currency": "untrusted-source",
+        "iban": "trusted-tool",
+        "vendor_id": "trusted-tool",
+    }
     assert [line.split(":")[0] for line in asked.alternatives] == [
         "schedule_credit",
         "hold_invoice",

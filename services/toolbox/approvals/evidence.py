@@ -1,26 +1,26 @@
 """What a person is shown of a held call, gathered when it is held; how it looks is elsewhere."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from quartet.contracts.approval import Asked, Evidence
+from quartet.contracts.approval import Asked, Evidence, EvidenceField
 from quartet.contracts.base import Json, Line, ValueId
 from quartet.contracts.effect import Commit
 from quartet.contracts.person import DEFAULT_TENANT
 from quartet.contracts.policy import Ruling
 from quartet.contracts.work import Proposal
 from quartet.packs.load import Pack
+from quartet.packs.reference import named
+from quartet.trust.labels import tree
 from services.toolbox.approvals.rules import Rules
 from services.toolbox.gate import Call
+from services.toolbox.labels.tracing import labels_of
 from services.toolbox.ledger import Entry
 from services.toolbox.plans import plan_of
 from services.toolbox.tables import PlanRow, ValueRow
 
-REFERENCE = re.compile(r"^\$(val-[0-9a-f]{16})(?:\.(.+))?$")
-INTEGRITY = {"untrusted-read": "untrusted-source", "read": "trusted-tool"}
-WHOLE = "all of it"
+Path = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -88,32 +88,41 @@ def _on_reject(sent: Commit) -> Line:
 
 def _evidence(entry: Entry, matter: Matter) -> Iterator[Evidence]:
     """Give the values that the call refers to, then the others that the result rests on."""
-    used: dict[ValueId, list[str]] = defaultdict(list)
-    for value, field in _references(dict(matter.proposal.arguments)):
-        used[value].append(field)
+    used: dict[ValueId, set[Path]] = defaultdict(set)
+    for value, path in _used(matter):
+        used[value].add(path)
     for value in dict.fromkeys((*used, *matter.sent.result.values)):
         row = entry.session.get(ValueRow, (matter.sent.task, value))
         if row is not None:
-            tool = matter.pack.tools.get(row.tool)
+            labels = tree(labels_of(row))
             yield Evidence(
                 value=value,
                 tool=row.tool,
                 producer=row.producer,
-                integrity=INTEGRITY.get(tool.kind if tool else "", "untrusted-source"),
-                fields=tuple(field[:500] for field in used[value]),
+                integrity=labels.whole().integrity,
+                fields=tuple(
+                    EvidenceField(path=".".join(path), integrity=labels.at(path).whole().integrity)
+                    for path in sorted(used[value])
+                ),
             )
 
 
-def _references(arguments: Json) -> Iterator[tuple[ValueId, str]]:
-    """Give each referenced value with the path in it that is used."""
-    if isinstance(arguments, dict):
-        for part in arguments.values():
+def _used(matter: Matter) -> Iterator[tuple[ValueId, Path]]:
+    """Give what is used of which value; of one that is used whole, its critical fields."""
+    critical = [tuple(one.path.split(".")) for one in matter.call.effect.critical]
+    for name, sent in matter.proposal.arguments.items():
+        inner = [path[1:] for path in critical if path[0] == name]
+        for value, inside in _references(sent):
+            yield from ((value, (*inside, *path)) for path in inner or [()])
+
+
+def _references(sent: Json) -> Iterator[tuple[ValueId, Path]]:
+    """Give each referenced value with the path inside it."""
+    if isinstance(sent, dict | list):
+        for part in sent.values() if isinstance(sent, dict) else sent:
             yield from _references(part)
-    elif isinstance(arguments, list):
-        for part in arguments:
-            yield from _references(part)
-    elif isinstance(arguments, str) and (found := REFERENCE.match(arguments)):
-        yield found[1], found[2] or WHOLE
+    elif isinstance(sent, str) and (found := named(sent)) is not None:
+        yield found[0], tuple(found[1])
 
 
 def _alternatives(matter: Matter) -> Iterator[Line]:
