@@ -13,6 +13,13 @@ from pydantic import BaseModel, ValidationError
 
 from quartet.cli.signing_in import credentials
 from quartet.cli.speech import Told
+from quartet.contracts.approval import (
+    ApprovalList,
+    ApprovalsWanted,
+    ApprovalView,
+    DecisionKind,
+    Said,
+)
 from quartet.contracts.audit import AuditState, Checkpoints, SignedCheckpoint
 from quartet.contracts.base import Fields, Json, TaskId
 from quartet.contracts.failure import Problem
@@ -131,6 +138,19 @@ class Console:
     def audit_keys(self) -> Fields:
         """Return the public keys of the services (JWKS)."""
         return self._call("GET", "/audit/keys", OperationArguments).root
+
+    def approvals(self, wanted: ApprovalsWanted) -> ApprovalList:
+        """Return approvals, the longest waiting first."""
+        query = wanted.model_dump(mode="json", exclude_none=True)
+        return self._call("GET", "/approvals", ApprovalList, query=query)
+
+    def approval(self, approval: int) -> ApprovalView:
+        """Return one approval."""
+        return self._call("GET", f"/approvals/{approval}", ApprovalView)
+
+    def decide(self, approval: int, decision: DecisionKind, said: Said) -> ApprovalView:
+        """Decide an approval as the person who is signed in."""
+        return self._call("POST", f"/approvals/{approval}/{decision}", ApprovalView, sent=said)
 
     def events(self, after: int, wait_s: float) -> tuple[Fields, ...]:
         """Return the events after a number; wait so long for one."""

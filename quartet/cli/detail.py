@@ -18,13 +18,13 @@ Pair = tuple[str, str]
 def detail(task: TaskView) -> Group:
     """Return a task with its subtasks and its history."""
     head = Text.assemble((task.id, "bold"), "  ", plain(name_of(task)), "  ", cell(task.shown))
-    parts: list[RenderableType] = [head, _pairs(list(_about(task)))]
+    parts: list[RenderableType] = [head, pairs(list(_about(task)))]
     for subtask in task.subtasks:
         title = f"{subtask.kind} by {subtask.app_id}, attempt {subtask.attempt}: "
         parts += [
             Text(),
             Text.assemble((subtask.id, "bold"), "  ", title, cell(subtask.state)),
-            _pairs(list(_of_subtask(subtask))),
+            pairs(list(_of_subtask(subtask))),
         ]
     if task.history:
         parts += [Text(), Text("history", style="bold"), Padding(_history(task), (0, 0, 0, 2))]
@@ -67,11 +67,12 @@ def _failure(failure: Failure | None) -> Iterator[Pair]:
         yield "failure", f"{failure.title}: {failure.detail} ({failure.cause}, {failure.advice})"
 
 
-def _pairs(pairs: list[Pair]) -> RenderableType:
+def pairs(named: list[Pair]) -> RenderableType:
+    """Return names and values below each other."""
     made = Table.grid(padding=(0, 2, 0, 0))
     made.add_column(width=10, style="dim")
     made.add_column(overflow="fold")
-    for name, value in pairs:
+    for name, value in named:
         made.add_row(name, Text(plain(value)))
     return Padding(made, (0, 0, 0, 2))
 

@@ -2,6 +2,7 @@
 
 import typer
 
+from quartet.cli.approvals import approvals_app
 from quartet.cli.audit import audit_app
 from quartet.cli.demo import demo
 from quartet.cli.eventing import write_event
@@ -22,6 +23,7 @@ app.command("submit")(submit)
 app.command("watch")(watch)
 app.command("event")(write_event)
 app.add_typer(task_app, name="task")
+app.add_typer(approvals_app, name="approvals")
 app.add_typer(payments_app, name="payments")
 app.add_typer(audit_app, name="audit")
 app.command("cases")(cases)

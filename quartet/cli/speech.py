@@ -29,12 +29,17 @@ STYLES = {
     "done": "green",
     "accept": "green",
     "applied": "green",
+    "approved": "green",
+    "used": "green",
+    "resolved": "green",
     "waiting": "yellow",
     "held": "yellow",
+    "taken-over": "yellow",
     "revise": "yellow",
     "failed": "red",
     "reject": "red",
     "rejected": "red",
+    "expired": "red",
     "cancelled": "magenta",
 }
 

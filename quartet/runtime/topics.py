@@ -22,7 +22,7 @@ TRAFFIC: dict[Topic, Traffic] = {
     "subtask-completed": Traffic(("coordinator",), ("critic", "console")),
     "subtask-reviewed": Traffic(("critic",), ("coordinator", "console")),
     "approval-requested": Traffic(("toolbox",), ("console",)),
-    "approval-decided": Traffic(("toolbox",), ("coordinator",)),
+    "approval-decided": Traffic(("toolbox",), ("coordinator", "console")),
     "task-completed": Traffic(("coordinator",), ("console",)),
     "task-failed": Traffic(("coordinator",), ("console",)),
     "task-cancelled": Traffic(("coordinator",), ("console",)),

@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from joserfc.jwk import KeySetSerialization
 
+from quartet.contracts.approval import ApprovalGroup, ApprovalList, ApprovalView
 from quartet.contracts.base import Fields
 from quartet.contracts.event import DeadLetter
 from quartet.contracts.failure import Failure, Problem
@@ -40,6 +41,10 @@ class StandIn:
     uploads: list[str] = field(default_factory=list)
     operations: dict[str, Any] = field(default_factory=dict)
     letters: list[DeadLetterView] = field(default_factory=list)
+    approvals: dict[int, ApprovalView] = field(default_factory=dict)
+    decided: list[tuple[int, str, Fields]] = field(default_factory=list)
+    asked: dict[str, str] = field(default_factory=dict)
+    """The filters of the newest list of approvals."""
     url: str = ""
     keys: KeySetSerialization = field(default_factory=lambda: KeySetSerialization(keys=[]))
     """Whose tokens sign people in."""
@@ -131,6 +136,7 @@ def build(stand_in: StandIn) -> FastAPI:
 
     _serve_tasks(app, stand_in)
     _serve_operators(app, stand_in)
+    _serve_approvals(app, stand_in)
     return app
 
 
@@ -177,6 +183,32 @@ def _serve_operators(app: FastAPI, stand_in: StandIn) -> None:
     @app.get("/api/events")
     def events() -> Heard:
         return Heard(events=())
+
+
+def _serve_approvals(app: FastAPI, stand_in: StandIn) -> None:
+    @app.get("/api/approvals")
+    def approvals(request: Request) -> ApprovalList:
+        stand_in.asked = dict(request.query_params)
+        found = [a for a in stand_in.approvals.values() if stand_in.asked.get("state") is None]
+        alike = ApprovalGroup(
+            requester="dora",
+            tool="schedule_payment",
+            counterparty="Vendor V-1",
+            count=2,
+            oldest=next(iter(stand_in.approvals.values())).asked_at,
+            amounts={"EUR": "40000.00"},
+        )
+        return ApprovalList(approvals=tuple(found), groups=(alike,))
+
+    @app.get("/api/approvals/{approval}", response_model=None)
+    def approval(approval: int) -> ApprovalView | JSONResponse:
+        known = stand_in.approvals.get(approval)
+        return known or refusal(404, "NoSuchApproval", f"There is no approval {approval}.")
+
+    @app.post("/api/approvals/{approval}/{decision}")
+    def decide(approval: int, decision: str, said: Fields) -> ApprovalView:
+        stand_in.decided.append((approval, decision, said))
+        return stand_in.approvals[approval]
 
 
 @contextmanager
