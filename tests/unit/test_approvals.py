@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from quartet.contracts.approval import ApprovalDecided, ApprovalRequested, ApprovalView
 from quartet.contracts.base import Fields
@@ -529,6 +529,11 @@ CHANGES = {
     ),
     "approvals were used for []": lambda s: s.execute(update(ApprovalRow).values(state="rejected")),
     "differ from open approvals": lambda s: s.execute(update(ApprovalRow).values(state="waiting")),
+    "is applied for": lambda s: (
+        s.execute(delete(DecisionRow)),
+        s.execute(delete(ApprovalRow)),
+        s.execute(update(AuditRow).values(kind="x").where(AuditRow.kind == "effect-held")),
+    ),
     "is held for": lambda s: s.execute(update(EffectRow).values(status="held")),
 }
 

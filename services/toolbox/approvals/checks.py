@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from quartet.contracts.policy import rank
 from services.toolbox.approvals.deciding import folded
 from services.toolbox.approvals.tables import OPEN, ApprovalRow, DecisionRow
 from services.toolbox.tables import AuditRow, EffectRow
@@ -40,7 +41,7 @@ def _open(session: Session, rows: Sequence[ApprovalRow]) -> Iterator[str]:
 
 
 def _carried_out(session: Session, rows: Sequence[ApprovalRow]) -> Iterator[str]:
-    """Hold effects that were held and then carried out against the approvals that were used."""
+    """Hold what was carried out and was held, or has such a tier, against used approvals."""
     used: dict[tuple[str, int], list[str]] = defaultdict(list)
     for row in rows:
         if row.state == "used":
@@ -48,7 +49,8 @@ def _carried_out(session: Session, rows: Sequence[ApprovalRow]) -> Iterator[str]
     held = _held(session)
     for effect in session.scalars(select(EffectRow)):
         digests = used.pop((effect.task, effect.slot), [])
-        asked = (effect.task, effect.slot, effect.call_digest) in held
+        by_tier = effect.tier is not None and rank(effect.tier) >= rank("approve")
+        asked = by_tier or (effect.task, effect.slot, effect.call_digest) in held
         if digests != [effect.call_digest] * (asked and effect.status in CARRIED_OUT):
             yield (
                 f"{effect.task}/{effect.slot} is {effect.status} for {effect.call_digest}, and "
