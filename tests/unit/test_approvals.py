@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 
 from quartet.contracts.approval import ApprovalDecided, ApprovalRequested, ApprovalView
 from quartet.contracts.base import Fields
@@ -514,7 +515,7 @@ def test_who_reads_decisions_from_a_number_on_gets_each_one(desk: Desk) -> None:
     assert none["decisions"] == []
 
 
-CHANGES = {
+CHANGES: dict[str, Callable[[Session], object]] = {
     "by 0 people, not 1": lambda s: s.execute(update(DecisionRow).values(decision="reject")),
     "decided by its requester": lambda s: s.execute(update(DecisionRow).values(person="dora")),
     "decided for another call": lambda s: s.execute(update(DecisionRow).values(call_digest="x")),
