@@ -15,7 +15,7 @@ from quartet.sidecar.ports import Invoker
 from quartet.trust.digest import digest
 from services.models.check import check
 from services.models.config import ModelsFile
-from services.models.guarded import Guarded
+from services.models.guarded import answered, screened
 from services.models.provider import Completion, Provider, Route
 
 SETTLE_TIMEOUT_S = 15.0
@@ -54,11 +54,12 @@ class Door:
                 title="SkillNotYours",
             )
         route = self.routes.route(skill)
-        asked = _asked(request)
-        call = _Call(caller, request, asked, digest(asked))
+        prompt = screened(request, self.own)
+        asked = _asked(prompt.request)
+        call = _Call(caller, prompt.request, asked, digest(asked))
         reservation = self._reserve(call, route)
         try:
-            completion = Guarded(self.providers[route.provider], self.own).complete(request, route)
+            completion = answered(prompt, self.providers[route.provider], route, self.own)
         except Failing as error:
             self._release(call, reservation, error)
             raise

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from quartet.contracts.base import Json
 from quartet.contracts.chat import ChatRequest, Message
-from quartet.contracts.guard import Flag
 from quartet.trust.guardrails import Rails, Screened, screen
 from services.models.provider import Completion, Provider, Route
 
@@ -17,44 +16,45 @@ MOST_ASKED, MOST_ANSWERED = 4_000_000, 400_000
 
 
 @dataclass(frozen=True)
-class Guarded:
-    """Screens prompts and answers of ``inner``; ``own`` are secrets of this process."""
+class Prompt:
+    """A request as it goes on: without hidden characters and secrets, or blocked."""
 
-    inner: Provider
-    own: frozenset[str] = frozenset()
-
-    def complete(self, request: ChatRequest, route: Route) -> Completion:
-        """Return the completion with what was found; a blocked one says so in place of an answer.
-
-        Hidden characters and secrets are taken out of a prompt; an answer with a secret is blocked.
-        """
-        asked = Rails(most_chars=MOST_ASKED, secrets="rewrite", own=self.own)
-        seen = screen([_material(m) for m in request.messages], asked)
-        if seen.action == "block":
-            return blocked("the prompt", seen, Completion(_SILENCE, "content_filter"))
-        clean = request if seen.action == "allow" else _rewritten(request, seen.content)
-        return self._answered(self.inner.complete(clean, route), seen.flags)
-
-    def _answered(self, done: Completion, flags: tuple[Flag, ...]) -> Completion:
-        answered = Rails(most_chars=MOST_ANSWERED, own=self.own)
-        told = screen(done.message.model_dump(mode="json"), answered)
-        flags = (*flags, *(f.model_copy(update={"where": f"answer.{f.where}"}) for f in told.flags))
-        if told.action == "block":
-            return replace(blocked("the answer", told, done), flags=flags)
-        message = done.message
-        if told.action == "rewrite":
-            message = Message.model_validate(told.content)
-        return replace(done, message=message, flags=flags)
+    request: ChatRequest
+    seen: Screened
 
 
-def blocked(what: str, seen: Screened, done: Completion) -> Completion:
+def screened(request: ChatRequest, own: frozenset[str]) -> Prompt:
+    """Return what may be asked of a provider, and kept; ``own`` are secrets of this process."""
+    rails = Rails(most_chars=MOST_ASKED, secrets="rewrite", own=own)
+    seen = screen([_material(m) for m in request.messages], rails)
+    return Prompt(_rewritten(request, seen.content) if seen.action == "rewrite" else request, seen)
+
+
+def answered(
+    prompt: Prompt, inner: Provider, route: Route, own: frozenset[str] = frozenset()
+) -> Completion:
+    """Return the completion with what was found; a blocked one says so in place of an answer."""
+    if prompt.seen.action == "block":
+        return _blocked("the prompt", prompt.seen, Completion(_SILENCE, "content_filter"))
+    done = inner.complete(prompt.request, route)
+    told = screen(done.message.model_dump(mode="json"), Rails(most_chars=MOST_ANSWERED, own=own))
+    flags = tuple(f.model_copy(update={"where": f"answer.{f.where}"}) for f in told.flags)
+    done = replace(done, flags=(*prompt.seen.flags, *flags))
+    if told.action == "block":
+        return _blocked("the answer", told, done)
+    if told.action == "rewrite":
+        return replace(done, message=Message.model_validate(told.content))
+    return done
+
+
+def _blocked(what: str, seen: Screened, done: Completion) -> Completion:
     """Return a completion that says only that a guardrail blocked it."""
     return replace(
         done,
         message=_SILENCE,
         finish_reason="content_filter",
         refusal=f"a guardrail blocked {what}: {seen.says()}"[:500],
-        flags=seen.flags,
+        flags=done.flags or seen.flags,
     )
 
 

@@ -107,11 +107,12 @@ def _rules() -> Playbook:
 
 def _right(skill: str, body: Mapping[str, Json]) -> Script:
     """Return what the pack's rules answer."""
-    done = _rules().complete(_request(skill, body), Route("rules", "rules"))
+    done = _rules().complete(request_of(skill, body), Route("rules", "rules"))
     return answering(done.message.model_dump(mode="json", exclude_none=True), done.finish_reason)
 
 
-def _request(skill: str, body: Mapping[str, Json]) -> ChatRequest:
+def request_of(skill: str, body: Mapping[str, Json]) -> ChatRequest:
+    """Return the request of the models service that came as this body."""
     messages, tools = body["messages"], body.get("tools") or []
     assert isinstance(messages, list)
     assert isinstance(tools, list)
