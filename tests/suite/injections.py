@@ -76,6 +76,7 @@ class Attack:
     number: str
     account: str
     payable: Decimal
+    text: str
     said: str = ""
 
 
@@ -197,7 +198,7 @@ def _made(making: Making, name: str, place: str, text: str, stance: Stance) -> A
     content, file = PLACES[place](draft, text)
     said = text if place in SAID else ""
     payable = draft.totals()["payable"]
-    return Attack(name, place, stance, content, file, draft.number, paid, payable, said)
+    return Attack(name, place, stance, content, file, draft.number, paid, payable, text, said)
 
 
 def _short(text: str) -> str:
