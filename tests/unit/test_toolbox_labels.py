@@ -87,22 +87,29 @@ def test_finance_sees_typed_fields_and_no_prose_of_a_document(desk: Desk) -> Non
     assert NOTE in str(desk.value(task(1), value).content)
 
 
-def test_a_model_s_answer_is_untrusted_and_for_its_caller_and_the_critic(desk: Desk) -> None:
+def answered(desk: Desk, caller: str, kind: str, text: str) -> str:
+    """Deliver a model's answer as models does; returns its value id."""
     sent: Fields = Settlement(
         task=task(1),
-        subtask="read",
+        subtask="settle",
         attempt=1,
-        caller="specialist-documents",
-        tool="specialist.read-invoice",
+        caller=caller,
+        tool=f"specialist.{kind}",
         arguments_digest=digest(b"asked"),
-        value={"message": NOTE},
+        value={"text": text},
     ).model_dump(mode="json")
-    value = desk.post("/callers/models/settle", sent)["value"]
+    desk.open_budget(task(1))
+    sent["reservation"] = desk.reserve(sent, by="models", cost_usd="0.0002", tokens=10)
+    return str(desk.post("/callers/models/settle", sent)["value"])
+
+
+def test_a_model_s_answer_is_untrusted_and_for_its_caller_and_the_critic(desk: Desk) -> None:
+    value = answered(desk, "specialist-documents", "read-invoice", NOTE)
 
     refused = desk.http.get(f"/callers/specialist-finance/values/{task(1)}/{value}")
 
     assert (refused.status_code, refused.json()["title"]) == (403, "NotAReader")
-    label = desk.value(task(1), str(value)).labels[""]
+    label = desk.value(task(1), value).labels[""]
     assert label == Label(integrity="untrusted-source", readers=("critic", "specialist-documents"))
 
 
@@ -237,16 +244,7 @@ def test_a_stranger_s_words_may_be_shown_to_people(desk: Desk) -> None:
 
 def test_a_model_s_answer_for_its_caller_alone_goes_to_nobody(desk: Desk) -> None:
     desk.register(task(1))
-    sent = Settlement(
-        task=task(1),
-        subtask="settle",
-        attempt=1,
-        caller="specialist-finance",
-        tool="specialist.settle-invoice",
-        arguments_digest=digest(b"asked"),
-        value={"text": "a secret"},
-    )
-    value = desk.post("/callers/models/settle", sent.model_dump(mode="json"))["value"]
+    value = answered(desk, "specialist-finance", "settle-invoice", "a secret")
 
     refused = order(task(1), result(propose("ask_about_invoice", reason=f"${value}.text")))
 
