@@ -74,9 +74,13 @@ class Console:
         query = {"name": name, "media_type": media_type}
         return self._call("POST", "/documents", Document, query=query, content=content)
 
-    def submit(self, event: Fields) -> TaskId:
-        """Put the event of a task onto the broker; return the id of its task."""
-        return self._call("POST", "/tasks", Submitted, sent=event).task
+    def submit(self, event: Fields, *, anonymous: bool = False) -> TaskId:
+        """Put the event of a task onto the broker; return the id of its task.
+
+        Unsigned it runs as who speaks, unless it shall be ``anonymous``.
+        """
+        query = {"anonymous": "true"} if anonymous else None
+        return self._call("POST", "/tasks", Submitted, sent=event, query=query).task
 
     def tasks(
         self, batch: str | None = None, state: str | None = None, most: int = 200

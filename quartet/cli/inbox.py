@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
+from urllib.parse import quote
 
 from cloudevents.core.bindings.http import to_structured
 from cloudevents.core.formats.json import JSONFormat
@@ -127,9 +128,11 @@ def event_id(batch: str | None, document: Digest) -> str:
     return digest({"batch": batch, "document": document}).removeprefix("sha256:")[:32]
 
 
-def source_of(key: OKPKey | None) -> str:
-    """Return where the events come from; unsigned ones never take the id of a signed one."""
-    return SOURCE if key else f"{SOURCE}/anonymous"
+def source_of(key: OKPKey | None, speaker: str | None = None) -> str:
+    """Return where the events come from; nobody's events take the id of somebody else's."""
+    if key is not None:
+        return SOURCE
+    return f"{SOURCE}/{'anonymous' if speaker is None else 'people/' + quote(speaker, safe='')}"
 
 
 def request(
@@ -146,12 +149,12 @@ def request(
     return asked.model_copy(update={"inline" if inline else "documents": (document,)})
 
 
-def event(asked: TaskRequest, name: str, key: OKPKey | None) -> Fields:
+def event(asked: TaskRequest, name: str, key: OKPKey | None, speaker: str | None = None) -> Fields:
     """Return the CloudEvent of a task as JSON, signed unless there is no key."""
     made = CloudEvent(
         attributes={
             "id": name,
-            "source": source_of(key),
+            "source": source_of(key, speaker),
             "type": type_of("task-submitted"),
             "specversion": "1.0",
             "time": datetime.now(UTC),

@@ -16,12 +16,13 @@ DEFAULT_GOAL = "Bring this document to its outcome."
 
 @dataclass(frozen=True)
 class Manner:
-    """How documents are submitted; without a key they are anonymous."""
+    """How documents are submitted: signed by a key, for a person who signed in, or anonymous."""
 
     pack: str
     goal: str = DEFAULT_GOAL
     batch: str | None = None
     key: OKPKey | None = None
+    speaker: str | None = None
     inline: bool = False
 
 
@@ -43,7 +44,7 @@ def send(console: Console, found: Sequence[Found], manner: Manner) -> Iterator[S
     taken: set[TaskId] = set()
     for number, document in enumerate(found):
         name = event_id(manner.batch, document.digest)
-        task = task_id(source_of(manner.key), name)
+        task = task_id(source_of(manner.key, manner.speaker), name)
         try:
             known = "submitted" if task in taken else _state(console, task)
             if known is None:
@@ -67,4 +68,5 @@ def _send(console: Console, document: Found, name: str, manner: Manner) -> None:
         else console.upload(document.content, document.name, document.media_type)
     )
     asked = request(manner.pack, manner.goal, manner.batch, stored)
-    console.submit(event(asked, name, manner.key))
+    nobody = manner.key is None and manner.speaker is None
+    console.submit(event(asked, name, manner.key, manner.speaker), anonymous=nobody)

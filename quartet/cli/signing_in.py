@@ -46,6 +46,12 @@ def credentials(data: DataFolder) -> SignedIn:
     return signed_in(data)
 
 
+def speaker(data: DataFolder) -> str | None:
+    """Return the name of who speaks, None for the local shell user, who has the client's key."""
+    named = os.environ.get("QUARTET_TOKEN") or _asked_for.get() or _session(data)
+    return str(_claims(credentials(data).bearer()).get("sub", "")) if named else None
+
+
 def login(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A person of people.yaml.")],
     data: Data = None,

@@ -13,6 +13,7 @@ from quartet.cli.detail import detail
 from quartet.cli.inbox import Found, client_key, find
 from quartet.cli.report import listing, manifest_of, report
 from quartet.cli.sending import DEFAULT_GOAL, Manner, Sent, send
+from quartet.cli.signing_in import speaker
 from quartet.cli.speech import (
     AsJson,
     Data,
@@ -49,7 +50,7 @@ def submit(
     data: Data = None,
     *,
     anonymous: Annotated[
-        bool, typer.Option("--anonymous", help="Do not sign: no effect is autonomous then.")
+        bool, typer.Option("--anonymous", help="Submit as nobody: no effect is autonomous then.")
     ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Watch the tasks until they rest.")] = False,
     inline: Annotated[
@@ -61,8 +62,9 @@ def submit(
     folder = DataFolder.named(data)
     with one_line_errors():
         found = find(paths)
-        key = None if anonymous else client_key(folder)
-        manner = Manner(shape_of().pack, goal, batch, key, inline)
+        who = None if anonymous else speaker(folder)
+        key = None if anonymous or who else client_key(folder)
+        manner = Manner(shape_of().pack, goal, batch, key, who, inline)
     tasks: list[TaskView] = []
     with one_line_errors(), connect(folder, PATIENCE_S) as console:
         sent = _sent(console, found, manner)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from joserfc.jwk import OKPKey
 
+from quartet.contracts.person import DEFAULT_TENANT
 from quartet.runtime.layout import CLIENT, DataFolder
 from quartet.runtime.redis import users
 
@@ -49,7 +50,8 @@ def _make_client_key(data: DataFolder) -> None:
     key = OKPKey.generate_key("Ed25519", parameters={"use": "sig", "alg": "Ed25519"})
     named = {"kid": key.thumbprint(), "requester": LOCAL_REQUESTER}
     private = {**key.as_dict(private=True), **named}
-    public = {**key.as_dict(private=False), **named}
+    whose = {"tenant": DEFAULT_TENANT, "roles": ["submitter"]}
+    public = {**key.as_dict(private=False), **named, **whose}
     data.client_keys.unlink(missing_ok=True)
     write_once(data.client_keys, json.dumps({"keys": [public]}, indent=2) + "\n")
     data.client_key.unlink(missing_ok=True)

@@ -31,7 +31,7 @@ def parse(raw: bytes) -> Fields:
         for name in ("id", "source", "specversion", "type", "data")
         if event.get(name) in (None, "")
     ]
-    texts = ("id", "source", "specversion", "type", "datacontenttype", "signature")
+    texts = ("id", "source", "specversion", "type", "datacontenttype", "signature", "attestation")
     wrong += [f"{n} is no text" for n in texts if n in event and not isinstance(event[n], str)]
     if not wrong:
         wrong = _wrong(event)

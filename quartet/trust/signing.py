@@ -4,6 +4,7 @@ A client signs the signed part itself, a service a statement of it in which data
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -42,7 +43,14 @@ def sign(event: dict[str, Json], key: OKPKey) -> str:
 
 
 def requester(event: dict[str, Json], signature: str, keys: KeySetSerialization) -> str:
-    """Return who signed the event: the ``requester`` of its key in the JWKS ``keys``.
+    """Return who signed the event: the ``requester`` of its key; raises as ``signing_key`` does."""
+    return str(signing_key(event, signature, keys)["requester"])
+
+
+def signing_key(
+    event: dict[str, Json], signature: str, keys: KeySetSerialization
+) -> Mapping[str, Any]:
+    """Return the public key of the JWKS ``keys`` that signed the event, with its members.
 
     Raises NotGenuine when the key is unknown, the signature false, or over another event.
     """
@@ -58,5 +66,5 @@ def requester(event: dict[str, Json], signature: str, keys: KeySetSerialization)
     kid = found.headers().get("kid")
     for key in keys["keys"]:
         if kid is not None and key.get("kid") == kid:
-            return str(key["requester"])
+            return key
     raise NotGenuine("the signature names no key (kid)")

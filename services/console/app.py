@@ -41,6 +41,7 @@ from quartet.service.submission import parse, request_of
 from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar
 from quartet.trust.digest import task_id
+from quartet.trust.submitters import attested
 from services.console.audit import serve_audit
 from services.console.feed import Feed
 from services.console.shown import Shown
@@ -57,6 +58,7 @@ HEARD: tuple[Topic, ...] = (
 LONGEST_WAIT_S = 20.0
 MOST_WAITING = 200
 Watcher = Annotated[Asker, Depends(asker_with("submitter", *WHOLE_TENANT))]
+Submitter = Annotated[Asker, Depends(asker_with("submitter"))]
 Operator = Annotated[Asker, Depends(asker_with("operator"))]
 Runner = Annotated[Asker, Depends(asker_with("operator", "auditor"))]
 Wait = Annotated[float, Query(ge=0, le=LONGEST_WAIT_S)]
@@ -95,11 +97,15 @@ def _serve_tasks(api: APIRouter, sidecar: Sidecar, manifest: Manifest) -> None:
         sent = Upload(name=name, media_type=media_type, content=base64.b64encode(content))
         return await run_in_threadpool(sidecar.call, "reader", "documents", sent, Document)
 
-    @api.post("/tasks", status_code=202, dependencies=[Depends(asker_with("submitter"))])
-    def submit(event: Fields) -> Submitted:
-        raw = json.dumps(event).encode()
-        checked = parse(raw)
+    @api.post("/tasks", status_code=202)
+    def submit(event: Fields, asker: Submitter, *, anonymous: bool = False) -> Submitted:
+        """Submit; what no client signed is attested for who asks, unless it shall be anonymous."""
+        event.pop("attestation", None)
+        checked = parse(json.dumps(event).encode())
         request_of(checked, manifest)
+        if "signature" not in checked and not anonymous:
+            checked = attested(checked, asker.person, sidecar.signer.sign)
+        raw = json.dumps(checked).encode()
         sidecar.publish_raw("task-submitted", raw)
         return Submitted(task=task_id(str(checked["source"]), str(checked["id"])))
 

@@ -33,6 +33,7 @@ from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar
 from quartet.sidecar.ports import Invoker, Publisher
 from quartet.trust.digest import digest
+from quartet.trust.keys import Keyring
 from services.coordinator.activities import TaskSteps
 from services.coordinator.decisions import Wakings
 from services.coordinator.intake import Intake, unwrapped
@@ -78,7 +79,10 @@ class Coordinator:
         seal = Seal(settings.app_token)
         self.workflows = Workflows(settings.dapr_grpc_port, seal)
         self.steps = TaskSteps(self.pack, self.store, invoker, publisher, self.workflows.terminate)
-        self.intake = Intake(self.pack, self.store, invoker, self._keys, self.workflows.schedule)
+        services = Keyring(settings.data / "trust" / "services.jwks.json")
+        self.intake = Intake(
+            self.pack, self.store, invoker, self._keys, self.workflows.schedule, services
+        )
         self.wakings = Wakings(self.store, self.workflows, invoker)
         self.notary = Notary(self.store, invoker, sign, Outside(settings.checkpoints_file))
         self.sweep = Sweep(

@@ -10,13 +10,16 @@ from joserfc.jwk import KeySetSerialization
 
 from quartet.contracts.base import Json
 from quartet.contracts.document import Upload
-from quartet.contracts.task import ANONYMOUS, Document, InlineDocument, Task
+from quartet.contracts.person import Person
+from quartet.contracts.task import Document, InlineDocument, Task
 from quartet.packs.load import Pack
 from quartet.resilience.failures import Abandon, Failing
 from quartet.service.submission import malformed, parse, request_of
 from quartet.sidecar.ports import Invoker
 from quartet.trust.digest import task_id
-from quartet.trust.signing import NotGenuine, requester
+from quartet.trust.keys import Keyring
+from quartet.trust.signing import NotGenuine
+from quartet.trust.submitters import submitter
 from services.coordinator.messages import RUN_TASK, Start, instance_of
 from services.coordinator.store import TaskStore
 
@@ -30,6 +33,7 @@ class Intake:
     invoker: Invoker
     keys: Callable[[], KeySetSerialization]
     schedule: Callable[[str, str, Start], None]
+    services: Keyring
 
     def take(self, raw: bytes) -> str | None:
         """Accept the task of a raw stream entry; return its id, None when it is known already.
@@ -38,11 +42,14 @@ class Intake:
         """
         event = parse(raw)
         request = request_of(event, self.pack.manifest)
+        who = self._submitter(event)
         task = Task(
             id=task_id(str(event["source"]), str(event["id"])),
             pack=request.pack,
             goal=request.goal,
-            requester=self._requester(event),
+            requester=who.name,
+            tenant=who.tenant,
+            roles=who.roles,
             documents=(*request.documents, *(self._stored(d) for d in request.inline)),
             batch=request.batch,
             limits=request.limits,
@@ -58,12 +65,9 @@ class Intake:
             return task.id
         return task.id
 
-    def _requester(self, event: Mapping[str, Json]) -> str:
-        signature = event.get("signature")
-        if signature is None:
-            return ANONYMOUS
+    def _submitter(self, event: Mapping[str, Json]) -> Person:
         try:
-            return requester(dict(event), str(signature), self.keys())
+            return submitter(event, self.keys(), self.services)
         except NotGenuine as error:
             raise Abandon(
                 f"The event is not genuine: {error}. Sign it with a client key of this suite, or "

@@ -108,9 +108,10 @@ class Client:
         """Return the event with the signature of the suite's client key, or of another."""
         return event | {"signature": sign(event, key or self.key)}
 
-    def submit(self, event: Fields) -> str:
+    def submit(self, event: Fields, *, anonymous: bool = False) -> str:
         """Submit through the console; return the task's id."""
-        return _read(self.http.post("/tasks", json=event), Submitted).task
+        params = {"anonymous": anonymous}
+        return _read(self.http.post("/tasks", json=event, params=params), Submitted).task
 
     def pay(self, content: bytes, name: str = "document.xml", **data: Json) -> str:
         """Upload a document and submit a signed task for it; return the task's id."""

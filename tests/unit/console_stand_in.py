@@ -86,7 +86,7 @@ class StandIn:
 
 def completed(task: Task) -> TaskView:
     """Return the view of a task that has ended well."""
-    plain = task.model_dump(exclude={"limits"})
+    plain = task.model_dump(exclude={"limits", "roles"})
     return TaskView.model_validate(
         plain
         | {

@@ -1,5 +1,6 @@
 """The console's API: who comes in, with which role; who hears what; no foreign page acts."""
 
+import json
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from quartet.contracts.view import Owner
 from quartet.service.settings import Settings
 from quartet.sidecar.client import Sidecar
 from quartet.testing.people import bearer
+from quartet.testing.signing import keyring, signer
+from quartet.trust.submitters import submitter
 from services.console.app import build
 from services.console.feed import Feed
 from services.console.shown import Shown
@@ -37,7 +40,7 @@ class Calls(Sidecar):
     """A sidecar that answers each call with what its test wants, over its own transport."""
 
     def __init__(self) -> None:
-        super().__init__("console", 1)
+        super().__init__("console", 1, signer=signer("console"))
         self.sent: list[httpx.Request] = []
         self._http = httpx.Client(
             base_url="http://sidecar", transport=httpx.MockTransport(self._answer)
@@ -189,3 +192,44 @@ def test_news_of_others_wakes_nobody() -> None:
     waiting.join(timeout=20)
 
     assert [e["number"] for e in got] == [2]
+
+
+def submission(**more: Any) -> dict[str, Any]:
+    document = {"digest": "sha256:" + "a" * 64}
+    return {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "/test",
+        "type": "quartet.task.submitted.v1",
+        "data": {"pack": "payables", "goal": "Pay.", "documents": [document]},
+    } | more
+
+
+def published(sidecar: Calls) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(sidecar.sent[-1].content)
+    return found
+
+
+def test_what_a_person_submits_unsigned_is_attested_for_the_person(
+    http: TestClient, sidecar: Calls, tmp_path: Path
+) -> None:
+    forged = submission(attestation="forged", requester="ada")
+
+    answer = http.post("/api/tasks", json=forged, headers=signed_in(tmp_path, "submitter"))
+
+    assert answer.status_code == 202
+    who = submitter(published(sidecar), {"keys": []}, keyring(tmp_path))
+    assert (who.name, who.tenant, who.roles) == ("someone", "default", ("submitter",))
+
+
+def test_what_shall_be_anonymous_and_what_a_client_signed_is_not_attested(
+    http: TestClient, sidecar: Calls, tmp_path: Path
+) -> None:
+    headers = signed_in(tmp_path, "submitter")
+
+    http.post("/api/tasks?anonymous=true", json=submission(attestation="x"), headers=headers)
+    assert "attestation" not in published(sidecar)
+
+    http.post("/api/tasks", json=submission(signature="s", attestation="x"), headers=headers)
+    assert "attestation" not in published(sidecar)
+    assert published(sidecar)["signature"] == "s"

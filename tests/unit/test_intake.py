@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,13 @@ from pydantic import BaseModel
 from quartet.contracts.base import Fields
 from quartet.contracts.document import Upload
 from quartet.contracts.event import type_of
+from quartet.contracts.person import Person
 from quartet.contracts.task import Document, Task
 from quartet.resilience.failures import Abandon, Failing, RetryLater
+from quartet.testing.signing import keyring, signer
 from quartet.trust.digest import digest, task_id
 from quartet.trust.signing import sign
+from quartet.trust.submitters import attested
 from services.coordinator.intake import Intake, unwrapped
 from services.coordinator.messages import RUN_TASK, Start, instance_of
 from services.coordinator.tables import TaskRow
@@ -67,7 +70,9 @@ class Door:
 def door(tmp_path: Path) -> Door:
     at = desk(tmp_path)
     at.peers.answers["reader", "documents"] = _stored
-    return Door(at, Intake(PACK, at.store, at.peers, lambda: KEYS, at.engine.schedule))
+    return Door(
+        at, Intake(PACK, at.store, at.peers, lambda: KEYS, at.engine.schedule, keyring(tmp_path))
+    )
 
 
 def _stored(sent: BaseModel | None) -> Document:
@@ -112,7 +117,7 @@ def test_a_schedule_that_got_no_answer_is_left_to_the_sweep(door: Door) -> None:
     def away(name: str, instance: str, start: Start) -> None:
         raise RetryLater(f"{name} {instance} {start.run}", cause="network")
 
-    intake = Intake(PACK, door.desk.store, door.desk.peers, lambda: KEYS, away)
+    intake = replace(door.intake, schedule=away)
 
     assert intake.take(json.dumps(EVENT).encode()) == ID
     assert door.count() == 1
@@ -221,6 +226,37 @@ def test_a_signed_event_runs_as_its_requester_and_an_unsigned_one_as_anonymous(d
 def _none() -> str:
     header = base64.urlsafe_b64encode(b'{"alg":"none","kid":"k1"}').decode().rstrip("=")
     return f"{header}.{sign(EVENT, KEY).split('.')[1]}."
+
+
+def test_an_attested_event_runs_as_its_person_with_tenant_and_roles(door: Door) -> None:
+    ada = Person(name="ada", tenant="acme", roles=("submitter",), groups=("finance",))
+
+    door.take(attested(EVENT, ada, signer("console").sign))
+
+    task = door.task()
+    assert (task.requester, task.tenant, task.roles) == ("ada", "acme", ("submitter",))
+    with door.desk.store.reading() as session:
+        assert session.get_one(TaskRow, ID).tenant == "acme"
+
+
+def test_forged_attributes_of_a_person_count_for_nothing(door: Door) -> None:
+    door.take(EVENT | {"requester": "ada", "tenant": "acme", "roles": "admin", "person": "ada"})
+
+    task = door.task()
+    assert (task.requester, task.tenant, task.roles) == ("anonymous", "default", ())
+
+
+def test_a_forged_attestation_is_refused_and_never_runs_as_anonymous(door: Door) -> None:
+    ada = Person(name="ada", roles=("submitter",))
+
+    for event in (
+        EVENT | {"attestation": "forged"},
+        attested(EVENT, ada, signer("critic").sign),
+        attested(EVENT | {"id": "other"}, ada, signer("console").sign) | {"id": EVENT["id"]},
+    ):
+        assert door.refusal(event).failure.title == "NotGenuine"
+
+    assert door.count() == 0
 
 
 @pytest.mark.parametrize(

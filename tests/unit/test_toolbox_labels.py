@@ -52,7 +52,8 @@ def facts_of(desk: Desk, sent: Commit, pack: Pack | None = None) -> Facts:
 
 def asking(desk: Desk, goal: str, reason: str, requester: str = "carol") -> Commit:
     """A question in these words, for a task with this goal."""
-    sent = Registration(task=task(1), requester=requester, plan=plan(), goal=goal)
+    who: Fields = {"requester": requester, "roles": ["submitter"]}
+    sent = Registration.model_validate({"task": task(1), "plan": plan(), "goal": goal} | who)
     desk.post("/callers/coordinator/plans", sent.model_dump(mode="json"))
     return order(task(1), result(propose("ask_about_invoice", reason=reason)))
 

@@ -17,7 +17,7 @@ from packs.payables.invoice import Invoice, Line, Party, Payee, Totals, VatGroup
 from quartet.contracts.approval import ApprovalView
 from quartet.contracts.base import Contract, Fields
 from quartet.contracts.effect import Commit, Outcome, Registration, StoredValue, Undo, Undone
-from quartet.contracts.person import Person
+from quartet.contracts.person import Person, Role
 from quartet.contracts.plan import Plan, Slot, Subtask
 from quartet.contracts.work import Proposal, Verdict, WorkResult
 from quartet.packs.load import Pack, load
@@ -286,7 +286,8 @@ class Desk:
 
     def register(self, of: str, what: Plan | None = None, requester: str = "carol") -> Fields:
         self.open_budget(of, requester)
-        sent = Registration(task=of, requester=requester, plan=what or plan())
+        roles: tuple[Role, ...] = () if requester == "anonymous" else ("submitter",)
+        sent = Registration(task=of, requester=requester, roles=roles, plan=what or plan())
         return self.post("/callers/coordinator/plans", sent.model_dump(mode="json"))
 
     def settle(self, of: str, content: Invoice, tool: str = "read_einvoice") -> str:

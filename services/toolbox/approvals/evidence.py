@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from quartet.contracts.approval import Asked, Evidence, EvidenceField
 from quartet.contracts.base import Json, Line, ValueId
 from quartet.contracts.effect import Commit
-from quartet.contracts.person import DEFAULT_TENANT
 from quartet.contracts.policy import Ruling
 from quartet.contracts.work import Proposal
 from quartet.packs.load import Pack
@@ -73,7 +72,7 @@ def asked(entry: Entry, matter: Matter, rules: Rules) -> Asked:
         on_reject=_on_reject(sent),
         on_expiry="It is not done and the task goes on without it, as after a rejection.",
         requester=matter.plan.requester,
-        tenant=DEFAULT_TENANT,
+        tenant=matter.plan.tenant,
         asked_at=entry.now,
         expires_at=entry.now + rules.expires_after,
     )

@@ -1,6 +1,9 @@
 """The ruling on one resolved call in the gate: its facts, what is moved with it, the record."""
 
+from typing import get_args
+
 from quartet.contracts.base import Fields
+from quartet.contracts.person import Role
 from quartet.contracts.policy import Ruling
 from quartet.contracts.task import ANONYMOUS
 from quartet.packs.load import Pack
@@ -60,11 +63,18 @@ def _facts(entry: Entry, pack: Pack, call: Call, plan: PlanRow, known: Facts) ->
         reversible=call.effect.reversible,
         risk=call.effect.risk(call.arguments) if call.effect.risk else "low",
         authenticated=plan.requester != ANONYMOUS,
+        roles=known_roles(plan.roles),
+        tenant=plan.tenant,
         unconfirmed=known.unconfirmed,
         least=known.least,
         confidence=call.confidence,
         hour=entry.now.hour,
     )
+
+
+def known_roles(stored: list[str]) -> tuple[Role, ...]:
+    """Return the roles of a plan's requester that are roles."""
+    return tuple(role for role in get_args(Role) if role in stored)
 
 
 def _kind(call: Call, plan: PlanRow) -> str:

@@ -26,7 +26,7 @@ from tests.suite.running import Running
 pytestmark = pytest.mark.runtime
 Way = Callable[[Client, Fields], object]
 WAYS: dict[str, Way] = {
-    "console": Client.submit,
+    "console": lambda client, event: client.submit(event, anonymous=True),
     "sidecar": Client.publish,
     "dapr-publish": Client.dapr_publish,
     "redis-stream": Client.add_to_stream,
