@@ -3,6 +3,18 @@
 set -eu
 fail() { echo "$1" >&2; exit 1; }
 python="${PYTHON:-python3}"
+# Root gives each service a user of its own (docs/decisions/0012); they need a Python in reach.
+in_reach() {
+    real=$("$1" -c 'import os, sys; print(os.path.realpath(sys.executable))') &&
+        setpriv --reuid 61101 --regid 61101 --clear-groups "$real" -c 'import encodings' 2>/dev/null
+}
+if [ "$(id -u)" -eq 0 ] && [ -z "${PYTHON:-}" ] && ! in_reach "$python"; then
+    if /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        python=/usr/bin/python3
+    else
+        echo "services will share root's user: others cannot run $(command -v "$python")" >&2
+    fi
+fi
 command -v "$python" >/dev/null || fail "Python 3.11 or later is needed: install python3."
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "Python 3.11 or later is needed; this is $("$python" --version). Set PYTHON=/path/to/it."

@@ -5,6 +5,7 @@ import typer
 from quartet.cli.approvals import approvals_app
 from quartet.cli.audit import audit_app
 from quartet.cli.demo import demo
+from quartet.cli.doctor import doctor
 from quartet.cli.eventing import write_event
 from quartet.cli.keys import keys_app
 from quartet.cli.operations import cases, dead_app, payments_app
@@ -35,3 +36,4 @@ app.command("login")(login)
 app.command("logout")(logout)
 app.command("whoami")(whoami)
 app.command("generate")(generate)
+app.command("doctor")(doctor)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import TypedDict
 
 FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 5.0
@@ -85,6 +86,18 @@ class Program:
     cwd: Path | None = None
     may_start: Callable[[], bool] = _always
     grace_s: float = 10.0
+    user: int | None = None
+    """The user to run as, with a group of the same number and no other; None: as now."""
+
+
+class _AsUser(TypedDict, total=False):
+    user: int
+    group: int
+    extra_groups: Sequence[int]
+
+
+def _as_user(user: int | None) -> _AsUser:
+    return {} if user is None else {"user": user, "group": user, "extra_groups": ()}
 
 
 @dataclass
@@ -126,6 +139,7 @@ class Kept:
                 stderr=subprocess.STDOUT,
                 process_group=0,
                 preexec_fn=lambda: die_with_parent(parent),
+                **_as_user(self.program.user),
             )
         self.starts += 1
         self._started_at = now

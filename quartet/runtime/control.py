@@ -17,6 +17,7 @@ from quartet.runtime import layout
 from quartet.runtime.attestation import Mint
 from quartet.runtime.build import BINARIES, ensure_binaries
 from quartet.runtime.errors import SetupError
+from quartet.runtime.identities import settle
 from quartet.runtime.issuer import make_issuer
 from quartet.runtime.leadership import leads
 from quartet.runtime.machine import require_free_ports, require_no_other_suite, suite_holder
@@ -74,6 +75,7 @@ def prepare(data: layout.DataFolder, apps: tuple[layout.App, ...], binaries: Pat
     publish_keys(data, time.time())
     write_configuration(data)
     write_secret(data.sentry / "config.yaml", sentry_configuration(data, certificate_life()))
+    settle(data, apps)
     data.app_ids.write_text(json.dumps([app.app_id for app in apps]) + "\n")
     if binaries != data.binaries:
         _link(data.binaries / "redis-server", find_server())

@@ -5,18 +5,21 @@ Standard library only.
 """
 
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from quartet.runtime import layout
 from quartet.runtime.children import Program
-from quartet.runtime.launcher import NOT_SET_UP, environment_value, keep, refuse
+from quartet.runtime.launcher import (
+    NOT_SET_UP,
+    PROVIDER_KEY,
+    environment_value,
+    keep,
+    refuse,
+)
 
 REDIS_USER = "sidecar"
-PROVIDER_KEY = re.compile(r"QUARTET_[A-Z0-9_]+_KEY")
-"""What the operator sets as the key of a model provider; the door of models alone gets it."""
 _OVERRIDDEN = {
     "--sentry-address": f"{layout.HOST}:{layout.SENTRY_PORT}",
     "--control-plane-trust-domain": layout.CONTROL_PLANE_TRUST_DOMAIN,

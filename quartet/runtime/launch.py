@@ -1,7 +1,7 @@
 """Start one service and keep it running: `python -m quartet.runtime.launch <app-id> [-- command]`.
 
-The parent of `python -m services.<folder>.app`; gives it the two tokens of its app-id and
-nothing of anybody else's. Standard library only.
+The parent of `python -m services.<folder>.app`; gives it the two tokens of its app-id, its own
+user where there is one, and nothing of anybody else's. Standard library only.
 """
 
 import os
@@ -9,9 +9,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from quartet.runtime import layout
+from quartet.runtime import identities, layout
 from quartet.runtime.children import Program
-from quartet.runtime.launcher import NOT_SET_UP, environment_value, keep, refuse
+from quartet.runtime.launcher import (
+    NOT_SET_UP,
+    PROVIDER_KEY,
+    environment_value,
+    keep,
+    refuse,
+)
 
 
 def service_command(app_id: str, rest: Sequence[str]) -> list[str]:
@@ -26,12 +32,14 @@ def service_environment(
 ) -> dict[str, str]:
     """Return the service's environment: what the Dapr CLI gave, its app-id and its own two tokens.
 
+    The keys of model providers stay out of it: services get them from their sidecar, if they may.
+
     Raises:
         FileNotFoundError: the data folder has no tokens for this app-id.
 
     """
     return {
-        **inherited,
+        **{name: value for name, value in inherited.items() if not PROVIDER_KEY.fullmatch(name)},
         "APP_ID": app_id,
         "QUARTET_DATA": str(data.root),
         "DAPR_API_TOKEN": data.api_token(app_id).read_text().strip(),
@@ -48,6 +56,7 @@ def main() -> None:
     data = layout.DataFolder(Path(environment_value("QUARTET_DATA", app_id)))
     try:
         env = service_environment(data, app_id, os.environ)
+        user = identities.read(data).uids.get(app_id)
     except FileNotFoundError as missing:
         refuse(f"{NOT_SET_UP.format(what=app_id)} ({missing.filename} is missing)")
     keep(
@@ -56,6 +65,7 @@ def main() -> None:
             argv=service_command(app_id, sys.argv[2:]),
             env=env,
             log=data.logs / f"{app_id}.log",
+            user=user,
         )
     )
 

@@ -6,6 +6,7 @@ the program in order. Standard library only.
 """
 
 import os
+import re
 import signal
 import sys
 from typing import NoReturn
@@ -16,6 +17,8 @@ NOT_SET_UP = (
     "{what} needs Quartet's local runtime: run `make run`, or "
     '`eval "$(quartet runtime up)"` and then `dapr run -f .`'
 )
+PROVIDER_KEY = re.compile(r"QUARTET_[A-Z0-9_]+_KEY")
+"""What the operator sets as the key of a model provider; only the sidecar of models gets it."""
 _LOOK_EVERY_S = 0.5
 
 

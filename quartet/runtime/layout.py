@@ -190,6 +190,21 @@ class DataFolder:
         return self.runtime / "apps.json"
 
     @property
+    def identities(self) -> Path:
+        """Which app-id runs under which user."""
+        return self.runtime / "identities.json"
+
+    @property
+    def apps(self) -> Path:
+        """One folder for each app-id, with the secrets that it alone may read."""
+        return self.root / "apps"
+
+    @property
+    def trust(self) -> Path:
+        """The public keys that every service reads."""
+        return self.root / "trust"
+
+    @property
     def scheduler(self) -> Path:
         """The scheduler's etcd files."""
         return self.root / "scheduler"

@@ -20,7 +20,7 @@ from tests.suite.here import eventually, gone
 from tests.suite.invariants import Records
 from tests.suite.invoices import clean_invoice, outcome, sample
 from tests.suite.killing import Target, process_of
-from tests.suite.running import Running, running_product
+from tests.suite.running import Running, reachable_folder, running_product
 
 pytestmark = [pytest.mark.runtime, pytest.mark.kill, pytest.mark.timeout(300)]
 WRAPPED = {name: ["python3", "-m", f"tests.suite.{name}"] for name in ("coordinator", "toolbox")}
@@ -45,8 +45,8 @@ FAILED = {
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running_product(tmp_path_factory.mktemp("crashing"), WRAPPED) as product:
+def running() -> Iterator[Running]:
+    with reachable_folder("crashing") as folder, running_product(folder, WRAPPED) as product:
         product.client.operate("load_sample_books")
         yield product
 

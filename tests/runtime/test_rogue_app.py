@@ -14,7 +14,7 @@ from quartet.contracts.base import Fields
 from quartet.runtime.layout import HOST
 from tests.suite.client import app
 from tests.suite.invoices import clean_invoice
-from tests.suite.running import Running, running_product
+from tests.suite.running import Running, reachable_folder, running_product
 
 pytestmark = [pytest.mark.runtime, pytest.mark.timeout(240)]
 ROGUE = "specialist-finance"
@@ -22,9 +22,9 @@ START: Fields = {"task": f"t-{'0' * 24}", "run": "mine"}
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def running() -> Iterator[Running]:
     commands = {ROGUE: ["python3", "-m", "tests.suite.rogue_app"]}
-    with running_product(tmp_path_factory.mktemp("rogue"), commands) as product:
+    with reachable_folder("rogue") as folder, running_product(folder, commands) as product:
         yield product
 
 

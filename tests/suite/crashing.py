@@ -32,6 +32,7 @@ class Points:
     def arm(self, point: str, what: Literal["kill", "pause"]) -> None:
         """Have the next process that comes to the point be killed or pause there."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o777)  # the service that comes to a point may have a user of its own
         for old in ("by", "go", "hit"):
             (self.folder / f"{point}.{old}").unlink(missing_ok=True)
         partial = self.folder / f".{point}"

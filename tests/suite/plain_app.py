@@ -49,4 +49,5 @@ def called(rest: str, request: Request) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, host="127.0.0.1", port=int(os.environ["APP_PORT"]), log_level="warning")
+    host = os.environ.get("PLAIN_APP_HOST", "127.0.0.1")
+    uvicorn.run(app, host=host, port=int(os.environ["APP_PORT"]), log_level="warning")

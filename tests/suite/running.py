@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 
 import httpx
 import yaml
@@ -52,6 +54,17 @@ class Running:
             found = problems(session, load(PACK))
         engine.dispose()
         return found
+
+
+@contextmanager
+def reachable_folder(name: str) -> Iterator[Path]:
+    """Make a folder that services with users of their own can reach; in pytest's they cannot."""
+    folder = Path(mkdtemp(prefix=f"quartet-{name}-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        rmtree(folder)
 
 
 @contextmanager

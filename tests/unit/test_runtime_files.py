@@ -41,6 +41,7 @@ def prepared(folder: Path) -> layout.DataFolder:
     data = layout.DataFolder(folder)
     make_secrets(data, [app.app_id for app in SHAPE.apps])
     data.sentry.mkdir()
+    data.runtime.mkdir()
     data.trust_anchors.write_text("-----BEGIN CERTIFICATE-----")
     for app in SHAPE.apps:
         write_secret(data.sentry_token(app.app_id), "a token")

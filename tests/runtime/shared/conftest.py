@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.suite.client import Client
-from tests.suite.running import Running, running_product
+from tests.suite.running import Running, reachable_folder, running_product
 
 
 @pytest.fixture(scope="package")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def running() -> Iterator[Running]:
     """Run the whole product."""
-    with running_product(tmp_path_factory.mktemp("shared")) as product:
+    with reachable_folder("shared") as folder, running_product(folder) as product:
         yield product
 
 
