@@ -23,6 +23,7 @@ from quartet.contracts.approval import (
 from quartet.contracts.audit import AuditState, Checkpoints, SignedCheckpoint
 from quartet.contracts.base import Fields, Json, TaskId
 from quartet.contracts.failure import Problem
+from quartet.contracts.story import CheckpointView
 from quartet.contracts.task import Document, MediaType
 from quartet.contracts.view import (
     DeadLetters,
@@ -92,6 +93,10 @@ class Console:
     def task(self, task: TaskId) -> TaskView:
         """Return one task with its history."""
         return self._call("GET", f"/tasks/{task}", TaskView)
+
+    def checkpoint(self, task: TaskId) -> CheckpointView:
+        """Return everything that one task could be continued or explained from."""
+        return self._call("GET", f"/tasks/{task}/checkpoint", CheckpointView)
 
     def known(self, task: TaskId) -> TaskView | None:
         """Return one task, None when it has not been taken in."""

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
+from quartet.cli.checkpoint import checkpoint
 from quartet.cli.console import Console, connect
 from quartet.cli.detail import detail
 from quartet.cli.inbox import Found, client_key, find
@@ -121,14 +122,25 @@ def list_tasks(
 
 
 @task_app.command("show")
-def show(task: TaskName, data: Data = None, *, as_json: AsJson = False) -> None:
+def show(
+    task: TaskName,
+    data: Data = None,
+    *,
+    whole: Annotated[
+        bool,
+        typer.Option("--checkpoint", help="Intent, sub-goals, messages, results, effects."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Show a task: its subtasks with findings, verdicts and outcomes, and its history."""
     with one_line_errors(), connect(DataFolder.named(data)) as console:
-        found = console.task(task)
+        found = console.checkpoint(task) if whole else console.task(task)
     if as_json:
         emit(found)
-    else:
+    elif isinstance(found, TaskView):
         terminal().print(detail(found))
+    else:
+        terminal().print(checkpoint(found))
 
 
 @task_app.command("cancel")

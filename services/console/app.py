@@ -16,6 +16,7 @@ from quartet.contracts.base import Fields, TaskId
 from quartet.contracts.document import MAX_DOCUMENT, Upload
 from quartet.contracts.event import Topic
 from quartet.contracts.person import WHOLE_TENANT
+from quartet.contracts.story import CheckpointView, TaskIntent, TaskStory
 from quartet.contracts.task import Document, FileName, MediaType
 from quartet.contracts.view import (
     DeadLetters,
@@ -122,6 +123,20 @@ def _serve_tasks(api: APIRouter, sidecar: Sidecar, manifest: Manifest) -> None:
     def task(task: str, asker: Watcher) -> TaskView:
         own = sidecar.for_person(asker.token)
         return own.call("coordinator", f"tasks/{quote(task, safe='')}", None, TaskView)
+
+    @api.get("/tasks/{task}/checkpoint")
+    def checkpoint(task: str, asker: Watcher) -> CheckpointView:
+        own, path = sidecar.for_person(asker.token), f"tasks/{quote(task, safe='')}"
+        intent = own.call("coordinator", f"{path}/intent", None, TaskIntent)
+        told = own.call("toolbox", f"{path}/story", None, TaskStory)
+        return CheckpointView(
+            id=intent.task.id,
+            messages=told.messages,
+            results=told.results,
+            current=intent.steps,
+            resources=told.resources,
+            intent=intent,
+        )
 
     @api.post("/tasks/{task}/cancel")
     def cancel(task: str, why: Why, asker: Watcher) -> Done:

@@ -8,10 +8,12 @@ from fastapi import Depends, FastAPI
 
 from quartet.contracts.audit import Acknowledgement, AuditState, Checkpoints
 from quartet.contracts.person import Person
+from quartet.contracts.story import TaskIntent
 from quartet.contracts.view import DeadLetters, Done, Owners, TaskIds, TaskList, TaskView, Why
 from quartet.resilience.failures import Abandon
 from quartet.service.people import need, need_suite, person_of
 from services.coordinator import views
+from services.coordinator.intent import intent
 from services.coordinator.notary import Notary
 from services.coordinator.store import TaskStore
 
@@ -33,6 +35,11 @@ def serve_tasks(app: FastAPI, store: TaskStore) -> None:
     def task(task: str, person: Asking) -> TaskView:
         with store.reading() as session:
             return views.task_view(session, task, person)
+
+    @app.get("/callers/{caller}/tasks/{task}/intent")
+    def task_intent(task: str, person: Asking) -> TaskIntent:
+        with store.reading() as session:
+            return intent(session, views.seen(session, task, person))
 
     @app.post("/callers/{caller}/tasks/{task}/cancel")
     def cancel(task: str, why: Why, person: Asking) -> Done:

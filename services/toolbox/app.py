@@ -23,6 +23,7 @@ from quartet.contracts.effect import (
     Undone,
 )
 from quartet.contracts.person import Person
+from quartet.contracts.story import TaskStory
 from quartet.packs.load import Pack, load
 from quartet.resilience.failures import Failing
 from quartet.service.people import need_suite, person_of
@@ -36,6 +37,7 @@ from services.toolbox.approvals.routes import APPROVALS, Approvals, serve_approv
 from services.toolbox.approvals.rules import Rules
 from services.toolbox.audit import sequence
 from services.toolbox.audit.acts import note
+from services.toolbox.audit.story import check_seen, story
 from services.toolbox.budgets import ending
 from services.toolbox.budgets.routes import serve_budgets
 from services.toolbox.budgets.sweep import closing
@@ -77,7 +79,7 @@ def build(
     app = build_app(settings, pack.manifest, running)
     _coordinator_routes(app, policies, ledger, approvals.rules, rounds)
     _value_routes(app, pack, ledger)
-    _audit_routes(app, ledger)
+    _audit_routes(app, pack, ledger)
     serve_approvals(app, ledger, approvals, rounds)
     serve_budgets(app, pack, ledger)
 
@@ -135,7 +137,13 @@ def _value_routes(app: FastAPI, pack: Pack, ledger: Ledger) -> None:
         return Settled(value=ledger.settled(kept))
 
 
-def _audit_routes(app: FastAPI, ledger: Ledger) -> None:
+def _audit_routes(app: FastAPI, pack: Pack, ledger: Ledger) -> None:
+    @app.get("/callers/console/tasks/{task}/story")
+    def task_story(task: TaskId, person: Annotated[Person, Depends(person_of)]) -> TaskStory:
+        with ledger.read() as entry:
+            check_seen(entry.session, task, person)
+            return story(entry.session, pack, task)
+
     @app.post("/callers/{caller}/record")
     def record(caller: Name, act: Act) -> Noted:
         return ledger.settled(lambda entry: note(entry, caller, act))

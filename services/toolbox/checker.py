@@ -12,6 +12,7 @@ from quartet.packs.load import Pack
 from quartet.trust.digest import digest
 from quartet.trust.merkle import Tree, leaf
 from services.toolbox.approvals.checks import approvals
+from services.toolbox.audit.coverage import uncovered
 from services.toolbox.gate import LIVE
 from services.toolbox.policy import caps
 from services.toolbox.tables import (
@@ -33,6 +34,7 @@ def problems(session: Session, pack: Pack) -> tuple[str, ...]:
         *_postings(session, pack),
         *approvals(session),
         *caps.problems(session, pack),
+        *uncovered(session),
     )
 
 

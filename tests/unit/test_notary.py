@@ -22,6 +22,7 @@ from quartet.trust.checkpoints import Chain, genuine
 from services.coordinator.notary import EVERY, Notary
 from services.coordinator.outside import Outside
 from services.coordinator.tables import CheckpointRow
+from services.toolbox.audit.tables import AuditNodeRow
 from services.toolbox.tables import AuditHead, AuditRow
 from tests.unit.coordinator_desk import Desk as Coordinator
 from tests.unit.coordinator_desk import desk as coordinator
@@ -177,6 +178,7 @@ CHANGES: dict[str, list[Any]] = {
     ],
     "the tail is cut and the head set back": [
         delete(AuditRow),
+        delete(AuditNodeRow),
         SET.values(sequence=0, peaks=b""),
     ],
     "the tree is another": [SET.values(peaks=b"x" * 96, sequence=7)],
@@ -243,6 +245,7 @@ def test_a_file_that_is_none_any_more_raises_an_alarm(office: Office) -> None:
 def test_after_a_person_acknowledged_it_signing_starts_anew_and_says_so(office: Office) -> None:
     office.attest()
     tampered(office, delete(AuditRow))
+    tampered(office, delete(AuditNodeRow))
     tampered(office, SET.values(sequence=0, peaks=b""))
     office.attest()
 

@@ -55,7 +55,11 @@ def test_a_record_says_who_for_whom_when_and_in_which_trace(desk: Desk) -> None:
     desk.http.headers.update(HEADERS)
     desk.pay(task(1), invoice())
 
-    told = {r["kind"]: r for r in records(desk, task=task(1))}
+    told = {
+        r["kind"]: r
+        for r in records(desk, task=task(1))
+        if not r["kind"].startswith("budget-")  # opened before there is a plan
+    }
 
     assert set(told) >= {"plan-registered", "value-stored", "effect-intended", "effect-applied"}
     assert {r["person"] for r in told.values()} == {"carol"}
@@ -107,9 +111,9 @@ def test_what_a_model_was_asked_can_be_read_again(desk: Desk) -> None:
     for prompt in (asked, more):
         sent = settlement(task(1), invoice(), "specialist.settle-invoice")
         sent |= {"asked": prompt, "arguments_digest": digest(prompt)}
-        desk.post("/callers/models/settle", sent)
+        desk.answer(sent)
 
-    named = [r["body"]["asked"] for r in records(desk, task=task(1))]
+    named = [r["body"]["asked"] for r in records(desk) if r["kind"] == "value-stored"]
     with desk.ledger.read() as entry:
         assert [contents.asked_of(entry.session, n) for n in named] == [asked, more]
         kept = entry.session.scalars(select(ContentRow.content)).all()
@@ -155,7 +159,7 @@ def test_the_person_behind_a_task_is_known_before_its_plan(desk: Desk) -> None:
     act(desk, kind="task-accepted", task=task(1), body=accepted)
     act(desk, "critic", kind="task-accepted", task=task(2), body={"requester": "mallory"})
     for number in (1, 2):
-        desk.post("/callers/models/settle", settlement(task(number), invoice(), "planner.draft"))
+        desk.answer(settlement(task(number), invoice(), "planner.draft"))
 
     people = [r["person"] for r in records(desk) if r["kind"] == "value-stored"]
 

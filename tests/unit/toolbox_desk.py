@@ -297,6 +297,12 @@ class Desk:
         sent["reservation"] = self.reserve(sent)
         return str(self.post("/callers/reader/settle", sent)["value"])
 
+    def answer(self, sent: Fields) -> None:
+        """Deliver a model's answer as models does, reserved before."""
+        self.open_budget(str(sent["task"]))
+        reservation = self.reserve(sent, by="models")
+        self.post("/callers/models/settle", sent | {"reservation": reservation})
+
     def call(self, of: str, tool: str, status: int = 200, **arguments: str) -> Fields:
         body: Fields = {"task": of, "subtask": "settle", "attempt": 1, "arguments": {**arguments}}
         return self.post(f"/callers/specialist-finance/tools/{tool}", body, status)

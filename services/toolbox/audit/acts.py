@@ -3,7 +3,8 @@
 from sqlalchemy import select
 
 from quartet.contracts.audit import Act, Noted
-from quartet.contracts.base import Name
+from quartet.contracts.base import Fields, Name
+from quartet.contracts.person import DEFAULT_TENANT
 from services.toolbox.audit.tables import RequesterRow
 from services.toolbox.ledger import Entry
 from services.toolbox.refusals import PolicyRefusal
@@ -24,14 +25,16 @@ def note(entry: Entry, caller: Name, act: Act) -> Noted:
     if entry.session.scalar(select(AuditRow.sequence).where(AuditRow.act == named)) is not None:
         return Noted(new=False)
     if act.kind == ACCEPTED and caller == "coordinator" and act.task is not None:
-        _remember(entry, act.task, str(act.body.get("requester", "")))
+        _remember(entry, act.task, act.body)
     entry.record(caller, act.kind, act.task, act.body)
     entry.records[-1].act = named
     return Noted(new=True)
 
 
-def _remember(entry: Entry, task: str, requester: str) -> None:
+def _remember(entry: Entry, task: str, accepted: Fields) -> None:
     """Keep the person behind a task, for the records before its plan is registered."""
     if entry.session.get(RequesterRow, task) is None:
-        entry.session.add(RequesterRow(task=task, requester=requester))
+        requester = str(accepted.get("requester", ""))
+        tenant = str(accepted.get("tenant", DEFAULT_TENANT))
+        entry.session.add(RequesterRow(task=task, requester=requester, tenant=tenant))
         entry.session.flush()

@@ -56,10 +56,14 @@ def growth(session: Session, old: int, most: int = PAGE) -> AuditGrowth:
         .where(AuditRow.sequence > old, AuditRow.sequence <= size)
         .order_by(AuditRow.sequence)
     )
+    found = root_of(size, node)
+    tree = Tree.packed(head.sequence, head.peaks or b"")
+    if size == head.sequence and tree.root() != found:
+        raise NotThere("The head of the audit's tree is not that of its nodes.", "AuditLost")
     return AuditGrowth(
         old=old,
         size=size,
-        root=root_of(size, node).hex(),
+        root=found.hex(),
         proof=tuple(step.hex() for step in consistency(old, size, node)),
         leaves=b64encode(b"".join(leaf(record) for record in session.scalars(query))),
         head=head.sequence,

@@ -33,3 +33,4 @@ class RequesterRow(Base):
     __tablename__ = "audit_requesters"
     task: Mapped[str] = mapped_column(String(26), primary_key=True)
     requester: Mapped[str] = mapped_column(Text)
+    tenant: Mapped[str] = mapped_column(String(64))

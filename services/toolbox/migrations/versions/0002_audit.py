@@ -33,6 +33,7 @@ def upgrade() -> None:
         "audit_requesters",
         sa.Column("task", sa.String(26), nullable=False),
         sa.Column("requester", sa.Text(), nullable=False),
+        sa.Column("tenant", sa.String(64), nullable=False),
         sa.PrimaryKeyConstraint("task"),
     )
     tree, connection = Tree(), op.get_bind()
