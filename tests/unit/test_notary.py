@@ -197,6 +197,15 @@ def test_changed_history_raises_an_alarm_and_stops_signing(office: Office, chang
 
     assert office.alarm
     assert len(office.chain().ids) == 1
+
+
+def test_an_alarm_is_on_record(office: Office) -> None:
+    office.attest()
+    office.desk.pay(task(1), invoice())
+    tampered(office, update(AuditRow).where(AuditRow.sequence > 5).values(record=b"{}"))
+
+    office.attest()
+
     told = [r for r in records(office.desk) if r["kind"] == "audit-alarm"]
     assert [r["body"]["says"] for r in told] == [office.alarm]
 
