@@ -243,6 +243,15 @@ def test_a_stranger_s_words_may_be_shown_to_people(desk: Desk) -> None:
     assert desk.commit(sent).status == "applied"
 
 
+def test_an_agent_s_own_words_reach_people_after_its_model_has_answered(desk: Desk) -> None:
+    match = desk.matched(task(1), invoice(currency="USD"))
+    answered(desk, "specialist-finance", "settle-invoice", "ask about the currency")
+    sent = result(propose("ask_about_invoice", reason="Why in USD?"))
+
+    assert match
+    assert desk.commit(order(task(1), sent)).status == "applied"
+
+
 def test_a_model_s_answer_for_its_caller_alone_goes_to_nobody(desk: Desk) -> None:
     desk.register(task(1))
     value = answered(desk, "specialist-finance", "settle-invoice", "a secret")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from pydantic import TypeAdapter
 from sqlalchemy import select
@@ -26,10 +27,15 @@ class Tracing:
 
     session: Session
     task: TaskId
+    app_id: Name
     words: str
     """What an authenticated requester wrote; empty when nobody signed."""
-    literal: Label
-    """The label of what the app-id wrote itself."""
+
+    @cached_property
+    def literal(self) -> Label:
+        """The label of what the app-id wrote itself: for who may read all that it was shown."""
+        seen = seen_by(self.session, self.task, self.app_id)
+        return Label(integrity="untrusted-source", readers=seen.readers)
 
     def of(self, sent: Json, path: Iterable[str] = ()) -> Label:
         """Return the label of a part of what was sent; of the whole without a path.
@@ -51,20 +57,23 @@ class Tracing:
 
 
 def tracing(session: Session, task: TaskId, app_id: Name) -> Tracing:
-    """Return what traces the arguments that an agent sent.
-
-    A literal of an agent is untrusted, and for those who may read all that the agent was shown.
-    """
+    """Return what traces the arguments that an agent sent."""
     plan = session.get(PlanRow, task)
     signed = plan is not None and plan.requester != ANONYMOUS
-    literal = Label(integrity="untrusted-source", readers=seen_by(session, task, app_id).readers)
-    return Tracing(session, task, plan.goal if plan and signed else "", literal)
+    return Tracing(session, task, app_id, plan.goal if plan and signed else "")
 
 
 def seen_by(session: Session, task: TaskId, app_id: Name) -> Label:
-    """Return the join of every field that an agent was shown in the course of a task."""
-    rows = session.scalars(select(ValueRow).where(ValueRow.task == task, ValueRow.caller == app_id))
-    labels = (label for row in rows for label in (labels_of(row) or {"": UNKNOWN}).values())
+    """Return the join of every field that tools have shown an agent in the course of a task.
+
+    What its model answered was made of that, and adds nothing.
+    """
+    rows = session.scalars(
+        select(ValueRow.labels).where(
+            ValueRow.task == task, ValueRow.caller == app_id, ValueRow.producer != "models"
+        )
+    )
+    labels = (label for row in rows for label in (_labels(row) or {"": UNKNOWN}).values())
     return join_all(label for label in labels if may_read(label, app_id))
 
 
@@ -76,7 +85,10 @@ def flags_in(session: Session, task: TaskId) -> tuple[Flag, ...]:
 
 def labels_of(row: ValueRow) -> Labels:
     """Return the labels of a stored value; none for one from before there were labels."""
-    stored: Fields = row.labels
+    return _labels(row.labels)
+
+
+def _labels(stored: Fields) -> Labels:
     return {path: Label.model_validate(label) for path, label in stored.items()}
 
 
