@@ -2,6 +2,7 @@
 
 import typer
 
+from quartet.cli.agents import agent_app
 from quartet.cli.approvals import approvals_app
 from quartet.cli.audit import audit_app
 from quartet.cli.demo import demo
@@ -11,6 +12,7 @@ from quartet.cli.keys import keys_app
 from quartet.cli.operations import cases, dead_app, payments_app
 from quartet.cli.runtime import generate, runtime_app, suite_app
 from quartet.cli.signing_in import login, logout, speak_as, whoami
+from quartet.cli.spending import budget_app, cost
 from quartet.cli.tasks import submit, task_app, watch
 
 app = typer.Typer(
@@ -27,6 +29,9 @@ app.add_typer(task_app, name="task")
 app.add_typer(approvals_app, name="approvals")
 app.add_typer(payments_app, name="payments")
 app.add_typer(audit_app, name="audit")
+app.add_typer(agent_app, name="agent")
+app.add_typer(budget_app, name="budget")
+app.command("cost")(cost)
 app.command("cases")(cases)
 app.add_typer(dead_app, name="dead")
 app.add_typer(keys_app, name="keys")

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from quartet.contracts.base import Contract, Name
 from quartet.contracts.budget import Budgets
+from quartet.contracts.monitor import Watch
 
 
 class Specialist(Contract):
@@ -56,6 +57,8 @@ class Manifest(Contract):
     specialists: Annotated[tuple[Specialist, ...], Field(min_length=1)]
     skills: Annotated[tuple[Skill, ...], Field(min_length=1)]
     budgets: Budgets = Budgets()
+    watch: Watch = Watch()
+    """From where on the monitor warns of an agent, and pauses it."""
     report: tuple[Column, ...] = ()
     jobs: tuple[Job, ...] = ()
     at_start: tuple[str, ...] = ()

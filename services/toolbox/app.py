@@ -44,7 +44,7 @@ from services.toolbox.budgets.sweep import closing
 from services.toolbox.commit import commit
 from services.toolbox.jobs import Scheduler, registered
 from services.toolbox.ledger import Entry, Ledger, open_ledger
-from services.toolbox.operations import TOOLBOX, By, operate, role_for
+from services.toolbox.operations import TOOLBOX, By, operate, roles_for
 from services.toolbox.policy.live import Policies
 from services.toolbox.refusals import NotThere
 
@@ -85,7 +85,7 @@ def build(
 
     @app.post("/callers/console/operations/{name}")
     def operation(name: str, sent: Fields, person: Annotated[Person, Depends(person_of)]) -> Json:
-        need_suite(person, role_for(name))
+        need_suite(person, *roles_for(name))
         return operate(ledger, pack, By("console", person.name), name, sent)
 
     @app.post("/job/{name}")

@@ -13,7 +13,14 @@ from quartet.packs.load import Pack
 from quartet.packs.tool import Books as ToolBooks
 from quartet.packs.tool import Tool, build
 from services.toolbox.approvals.tables import OPEN, ApprovalRow
+from services.toolbox.budgets.operations import (
+    allow_budget,
+    list_costs,
+    refuse_budget,
+    show_budgets,
+)
 from services.toolbox.ledger import Books, Entry, Ledger
+from services.toolbox.monitor.operations import list_agents, pause_agent, resume_agent
 from services.toolbox.refusals import NotThere
 from services.toolbox.tables import AuditRow, ManualCaseRow
 
@@ -92,7 +99,9 @@ def export_audit(arguments: AuditPage, books: ToolBooks) -> Records:
     )
 
 
-OWN: dict[str, Tool] = {f.__name__: build(f, "operation") for f in (list_cases, export_audit)}
+VIEWS = (list_cases, list_agents, show_budgets, list_costs)
+ACTS = (pause_agent, resume_agent, allow_budget, refuse_budget)
+OWN: dict[str, Tool] = {f.__name__: build(f, "operation") for f in (*VIEWS, *ACTS, export_audit)}
 
 
 @dataclass(frozen=True)
@@ -106,9 +115,11 @@ class By:
 TOOLBOX = By("toolbox")
 
 
-def role_for(name: str) -> Role:
-    """Return the role that an operation takes."""
-    return "auditor" if name == export_audit.__name__ else "operator"
+def roles_for(name: str) -> tuple[Role, ...]:
+    """Return the roles of which an operation takes one."""
+    if name == export_audit.__name__:
+        return ("auditor",)
+    return ("operator", "auditor") if name in {f.__name__ for f in VIEWS} else ("operator",)
 
 
 def operate(ledger: Ledger, pack: Pack, by: By, name: str, sent: Fields) -> Json:

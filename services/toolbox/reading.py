@@ -45,7 +45,7 @@ def call(ledger: Ledger, pack: Pack, caller: Name, name: str, sent: ToolCall) ->
     charged = read_call(caller, tool, sent)
 
     def kept(entry: Entry) -> ValueId | Failing:
-        refused = charge(entry, pack.manifest.budgets, charged)
+        refused = charge(entry, pack.manifest, charged)
         return refused or keep(entry, pack, "toolbox", settlement, inputs)
 
     value = raised(ledger.settled(kept))

@@ -323,3 +323,53 @@ def test_a_user_s_day_is_limited_across_tasks(desk: Desk) -> None:
         assert usd(user.reserved_usd_nano) == "100"
         rows = entry.session.scalars(select(ReservationRow)).all()
         assert {r.state for r in rows} == {"open"}
+
+
+def test_costs_are_shown_by_task_and_agent(desk: Desk) -> None:
+    for number in (1, 2):
+        desk.open_budget(task(number))
+        call = completion(0, number)
+        settle(desk, call, reserve(desk, call))
+
+    costs = desk.operate("list_costs")
+
+    assert costs["total"] == {
+        "cost_usd": "0.5",
+        "tokens": 240,
+        "model_calls": 2,
+        "tool_calls": 0,
+    }
+    first = desk.operate("list_costs", {"tasks": [task(1)]})["tasks"]
+    assert isinstance(first, list)
+    assert isinstance(first[0], dict)
+    assert first[0]["by_agent_usd"] == {"specialist-documents": "0.25"}
+
+
+def test_budgets_are_shown_by_scope_and_name(desk: Desk) -> None:
+    desk.open_budget(task(1))
+    reserve(desk, completion())
+
+    shown = desk.operate("show_budgets", {"scope": "task", "name": task(1)})["accounts"]
+
+    assert isinstance(shown, list)
+    (account,) = shown
+    assert isinstance(account, dict)
+    assert account["reserved"] == {
+        "cost_usd": "1",
+        "tokens": 1000,
+        "model_calls": 1,
+        "tool_calls": 0,
+    }
+    assert account["asks_a_person_from_usd"] == "4"
+
+
+def test_a_person_answers_a_task_that_asks(desk: Desk) -> None:
+    desk.open_budget(task(1), caps={"cost_usd": "1.00"})
+    reserve(desk, completion(), "0.90", status=503)
+    shown = desk.operate("show_budgets", {"scope": "task"})["accounts"]
+    assert "a person" in str(shown)
+
+    desk.operate("allow_budget", {"task": task(1), "why": "worth it"})
+
+    assert reserve(desk, completion(), "0.90").startswith("res-")
+    desk.post("/callers/console/operations/allow_budget", {"task": task(2)}, 404)

@@ -1,9 +1,10 @@
 """Calls that the toolbox makes itself: reserved and settled in the transaction that makes them."""
 
 from quartet.contracts.base import Name
-from quartet.contracts.budget import ASKED, Budgets, Reserve
+from quartet.contracts.budget import ASKED, Reserve
 from quartet.contracts.effect import Commit, ToolCall
 from quartet.packs.load import Pack
+from quartet.packs.manifest import Manifest
 from quartet.packs.tool import Tool
 from quartet.resilience.failures import Failing
 from quartet.trust.digest import digest
@@ -18,9 +19,9 @@ from services.toolbox.tables import PlanRow
 AT_ONCE_S = 1.0
 
 
-def charge(entry: Entry, budgets: Budgets, sent: Reserve) -> Failing | None:
+def charge(entry: Entry, manifest: Manifest, sent: Reserve) -> Failing | None:
     """Spend what a call costs by its tool's own word; return why it may not be made."""
-    reserved = reserve(entry, budgets, "toolbox", sent)
+    reserved = reserve(entry, manifest, "toolbox", sent)
     if isinstance(reserved, Failing):
         return reserved
     end_at_worst(entry, reserved.reservation)
@@ -56,7 +57,7 @@ def charge_effect(entry: Entry, pack: Pack, sent: Commit, call: Call, plan: Plan
         cost_usd=call.tool.cost_usd,
         timeout_s=AT_ONCE_S,
     )
-    refused = charge(entry, pack.manifest.budgets, charged)
+    refused = charge(entry, pack.manifest, charged)
     if refused is not None:
         raise refused
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from quartet.contracts.base import Digest, Fields, Name
 from quartet.contracts.budget import ASKED, BUSY, EXCEEDED, Budgets, Reserve, Reserved
+from quartet.packs.manifest import Manifest
 from quartet.resilience.failures import Failing, RetryLater
 from quartet.trust.digest import digest
 from services.toolbox.budgets.accounts import Account, Full, accounts_of, take
@@ -17,6 +18,7 @@ from services.toolbox.budgets.opening import budgeted
 from services.toolbox.budgets.standing import Fit, Standing, Use, nano, shown, usd
 from services.toolbox.budgets.tables import BudgetedTaskRow, ReservationRow
 from services.toolbox.ledger import Entry
+from services.toolbox.monitor.watching import put_off
 from services.toolbox.refusals import PolicyRefusal
 
 GRACE = timedelta(seconds=30)
@@ -24,7 +26,7 @@ GRACE = timedelta(seconds=30)
 A_PERSON = "a person"
 
 
-def reserve(entry: Entry, budgets: Budgets, producer: Name, sent: Reserve) -> Reserved | Failing:
+def reserve(entry: Entry, manifest: Manifest, producer: Name, sent: Reserve) -> Reserved | Failing:
     """Reserve a call's worst case on its four accounts; return the refusal when one is full.
 
     The same call still open means that nobody knows how it ended: it is settled at its worst
@@ -36,7 +38,11 @@ def reserve(entry: Entry, budgets: Budgets, producer: Name, sent: Reserve) -> Re
     if last is not None and last.state == "open":
         close_unknown(entry, last, "it was asked for again")
     row = _row(entry, producer, sent, call, last.number + 1 if last else 1)
-    refused = taken(entry, budgets, task, row)
+    refused = put_off(entry, manifest.watch, row)
+    if refused is not None:
+        wait(entry, task, row.caller)
+        return refused
+    refused = taken(entry, manifest.budgets, task, row)
     if refused is not None:
         return refused
     entry.session.add(row)
@@ -125,8 +131,13 @@ def note_asked(entry: Entry, task: BudgetedTaskRow, says: str) -> None:
     if task.asked_at is None:
         task.asked_at = entry.now
         entry.record("toolbox", "budget-asked", task.task, {"says": says})
-    if task.waits_for is None:
-        task.waits_for, task.waits_since = A_PERSON, entry.now
+    wait(entry, task, A_PERSON)
+
+
+def wait(entry: Entry, task: BudgetedTaskRow, whom: str) -> None:
+    """Note for whom a task's calls wait, and since when."""
+    if task.waits_for != whom:
+        task.waits_for, task.waits_since = whom, entry.now
 
 
 def _says(account: Account, standing: Standing, use: Use, measure: str) -> str:

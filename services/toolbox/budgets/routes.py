@@ -26,7 +26,7 @@ def serve_budgets(app: FastAPI, pack: Pack, ledger: Ledger) -> None:
 
     @app.post("/callers/{caller}/reserve")
     def reserve_(caller: Name, sent: Reserve) -> Reserved:
-        return raised(ledger.settled(lambda entry: reserve(entry, budgets, caller, sent)))
+        return raised(ledger.settled(lambda entry: reserve(entry, pack.manifest, caller, sent)))
 
     @app.post("/callers/{caller}/release")
     def release_(caller: Name, sent: Release) -> Released:
