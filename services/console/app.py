@@ -43,6 +43,7 @@ from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar
 from quartet.trust.digest import task_id
 from quartet.trust.submitters import attested
+from services.console.approvals import serve_approvals
 from services.console.audit import serve_audit
 from services.console.feed import Feed
 from services.console.shown import Shown
@@ -52,6 +53,7 @@ HEARD: tuple[Topic, ...] = (
     "subtask-completed",
     "subtask-reviewed",
     "approval-requested",
+    "approval-decided",
     "task-completed",
     "task-failed",
     "task-cancelled",
@@ -84,6 +86,7 @@ def build(settings: Settings, sidecar: Sidecar) -> FastAPI:
     _serve_tasks(api, sidecar, manifest)
     _serve_operators(api, sidecar)
     _serve_news(api, sidecar, feed)
+    serve_approvals(api, sidecar)
     serve_audit(api, sidecar, settings.data / "trust" / "services.jwks.json")
     app.include_router(api)
     return app

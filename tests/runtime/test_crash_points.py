@@ -2,7 +2,7 @@
 
 P1 accepted, not recorded; P2 recorded, not started; P3 before the effect; P4 after the provider's
 commit, before our answer; P5 after the ledger's transaction, before the answer; P6 on record, its
-event not published; P8 in a compensation. (P7, waiting for an approval, has no decision yet.)
+event not published; P7 while and after a person decides; P8 in a compensation.
 """
 
 import os
@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from quartet.contracts.view import TaskView
+from tests.suite.approving import decider, ended, held
 from tests.suite.client import Client
 from tests.suite.crashing import Points
 from tests.suite.here import eventually, gone
@@ -37,6 +38,16 @@ PAID = {
     "P6 before the review is asked for": "before-publish-subtask-completed",
     "P6 before the end is told": "before-publish-task-completed",
     "P6 after the end is told": "after-publish-task-completed",
+}
+DECIDED = {
+    "P7 before the decision": "before-decide",
+    "P7 in the decision's transaction": "in-decide",
+    "P7 decided, not answered": "after-decide",
+    "P7 decided, nobody told": "before-publish-approval-decided",
+    "P7 told, not noted that it was": "after-publish-approval-decided",
+    "P7 woken, before the effect": "before-call-commit",
+    "P7 in the effect's transaction": "in-commit",
+    "P7 applied, not answered": "after-commit",
 }
 FAILED = {
     "P8 before the compensation": "before-call-compensate",
@@ -84,6 +95,27 @@ def test_an_invoice_is_paid_once_whenever_the_service_dies(
     assert died is not None
     eventually(lambda: gone({died}))
     view = client.settled(task, ENDS_WITHIN_S)
+    check(running, view, "scheduled")
+    assert effects(client, view) == 1
+
+
+@pytest.mark.parametrize("moment", DECIDED)
+def test_what_a_person_approves_is_paid_once_whenever_the_service_dies(
+    running: Running, points: Points, moment: str
+) -> None:
+    point, client = DECIDED[moment], running.client
+    task = held(client, f"decide-{point}")
+    with decider(client, "alice") as alice:
+        asked = alice.waiting(task)
+        points.arm(point, "kill")
+
+        alice.insist(asked, "approve")
+
+    eventually(lambda: points.hit_by(point) is not None, ENDS_WITHIN_S)
+    died = points.hit_by(point)
+    assert died is not None
+    eventually(lambda: gone({died}))
+    view = ended(client, task, ENDS_WITHIN_S)
     check(running, view, "scheduled")
     assert effects(client, view) == 1
 

@@ -1,4 +1,4 @@
-"""The toolbox with crash points before, in and after a commit; run by test suites in its place."""
+"""The toolbox with crash points around commits, decisions and what is told; run in its place."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Engine
 from starlette.middleware.base import RequestResponseEndpoint
 
+from quartet.contracts.base import Contract
 from quartet.packs.load import load
 from quartet.service.database import connect
 from quartet.service.settings import Settings, from_environment
@@ -20,7 +21,7 @@ from tests.suite.crashing import Points
 
 
 class CrashingLedger(Ledger):
-    """A ledger with a point in each transaction that carries out an effect, before its commit."""
+    """A ledger with a point before the end of each transaction with an effect or a decision."""
 
     def __init__(self, engine: Engine, files: Path, points: Points) -> None:
         """Take what a ledger takes, and the points."""
@@ -32,8 +33,23 @@ class CrashingLedger(Ledger):
         """Open a transaction; see the ledger."""
         with super().write() as entry:
             yield entry
-            if any(row.kind.startswith("effect-") for row in entry.records):
+            kinds = {row.kind for row in entry.records}
+            if "approval-decided" in kinds:
+                self._points.reach("in-decide")
+            elif any(kind.startswith("effect-") for kind in kinds):
                 self._points.reach("in-commit")
+
+
+class CrashingSidecar(Sidecar):
+    """A sidecar with a point before and after each event."""
+
+    points: Points
+
+    def publish(self, topic: str, event_id: str, data: Contract) -> None:
+        """Publish; see the port."""
+        self.points.reach(f"before-publish-{topic}")
+        super().publish(topic, event_id, data)
+        self.points.reach(f"after-publish-{topic}")
 
 
 def opened(settings: Settings, points: Points) -> Ledger:
@@ -46,16 +62,16 @@ def opened(settings: Settings, points: Points) -> Ledger:
 
 
 def with_points(app: FastAPI, points: Points) -> FastAPI:
-    """Put a point before a commit is handled, and one before its answer is given."""
+    """Put a point before a commit or decision is handled, and one before it is answered."""
 
     @app.middleware("http")
     async def around(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        commits = request.url.path.endswith("/commit")
-        if commits:
-            await run_in_threadpool(points.reach, "before-commit")
+        verb = request.url.path.rpartition("/")[2]
+        if verb in ("commit", "decide"):
+            await run_in_threadpool(points.reach, f"before-{verb}")
         response = await call_next(request)
-        if commits:
-            await run_in_threadpool(points.reach, "after-commit")
+        if verb in ("commit", "decide"):
+            await run_in_threadpool(points.reach, f"after-{verb}")
         return response
 
     return app
@@ -65,7 +81,8 @@ def main() -> None:
     """Serve beside the sidecar."""
     settings = from_environment()
     points = Points(settings.data / "crash")
-    sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
+    sidecar = CrashingSidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
+    sidecar.points = points
     app = build(settings, load(settings.pack), opened(settings, points), sidecar)
     serve(with_points(app, points), settings)
 
