@@ -72,7 +72,7 @@ def decider(client: Client, name: str) -> Iterator[Decider]:
 def held(client: Client, batch: str | None = None) -> str:
     """Submit an invoice that nobody signed, so that a person is asked; return its task."""
     event = client.event(client.upload(clean_invoice()), batch=batch)
-    task = client.submit(event)
+    task = client.submit(event, anonymous=True)
     assert client.settled(task).shown == "waiting"
     return task
 

@@ -106,15 +106,15 @@ def test_two_people_are_two_the_first_is_not_the_second_and_the_requester_is_nei
     running: Running, client: Client, alice: Decider, bob: Decider
 ) -> None:
     people = yaml.safe_load(running.data.people.read_text())
-    people["people"].append({"name": client.requester, "roles": ["approver", "submitter"]})
+    people["people"].append({"name": "olga", "roles": ["approver", "submitter"]})
     running.data.people.write_text(yaml.safe_dump(people))
-    task = client.pay(renumbered(sample("over-limit"), "TWO-PEOPLE"))
-    asked = alice.waiting(task)
-    assert asked.approvers == 2
-
-    with decider(client, client.requester) as own:
-        refused = own.say(asked, "approve")
+    invoice = client.upload(renumbered(sample("over-limit"), "TWO-PEOPLE"))
+    with decider(client, "olga") as olga:
+        task = olga.client.submit(olga.client.event(invoice))
+        refused = olga.say(olga.waiting(task), "approve")
     assert (refused.status_code, refused.json()["title"]) == (403, "OwnTask")
+    asked = alice.waiting(task)
+    assert (asked.approvers, asked.requester, asked.decisions) == (2, "olga", ())
 
     states = [alice.decide(asked, "approve").state for _ in range(2)]
     assert states == ["waiting", "waiting"]
