@@ -30,7 +30,10 @@ EffectStatus = Literal[
 
 
 class Registration(Contract):
-    """The plan of a task, before any of it runs; the first one registered stays."""
+    """The plan of a task, before any of it runs; the first one registered stays.
+
+    ``signature`` is the coordinator's, over all the rest.
+    """
 
     task: TaskId
     requester: str
@@ -40,6 +43,7 @@ class Registration(Contract):
     goal: str = ""
     """What the requester asked for, word for word: what stands in it was given by them."""
     documents: tuple[Digest, ...] = ()
+    signature: str = ""
 
 
 class Registered(Contract):
@@ -49,13 +53,18 @@ class Registered(Contract):
 
 
 class Commit(Contract):
-    """A reviewed proposal to carry out: the whole reviewed result and which slot of it."""
+    """A reviewed proposal to carry out: the whole reviewed result and which slot of it.
+
+    With the digest of the plan, the specialist's signature, and the critic's in the verdict.
+    """
 
     task: TaskId
     subtask: Name
     attempt: int = Field(ge=1)
     slot: int = Field(ge=1)
+    plan: Digest
     result: WorkResult
+    signature: str
     verdict: Verdict
 
 

@@ -43,6 +43,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("reader", "POST", "documents", ("coordinator", "console")),
     Verb("reader", "POST", "tools/*", (READERS, "critic")),
     Verb("models", "POST", "v1/chat/completions", ("planner", SPECIALISTS, "critic")),
+    Verb("coordinator", "POST", "tokens", ("planner", SPECIALISTS, "critic")),
     Verb("coordinator", "GET", "tasks", ("console",)),
     Verb("coordinator", "GET", "tasks/*", ("console",)),
     Verb("coordinator", "GET", "tasks/*/intent", ("console",)),

@@ -7,7 +7,7 @@ from quartet.contracts.base import Contract, Line, Name
 from quartet.contracts.failure import Refusal
 from quartet.contracts.plan import Plan
 from quartet.contracts.task import Task
-from quartet.contracts.work import WorkOrder, WorkResult
+from quartet.contracts.work import Worked, WorkOrder
 
 Sent = TypeVar("Sent", bound=Contract)
 Got = TypeVar("Got", bound=Contract)
@@ -60,4 +60,4 @@ class Synthesis(Contract):
 DRAFT_PLAN = Remote("planner", "draft_plan", PlanOrder, Plan)
 REVISE_PLAN = Remote("planner", "revise_plan", PlanOrder, Plan)
 SYNTHESIZE = Remote("planner", "synthesize", SynthesisOrder, Synthesis)
-WORK = Remote("specialist", "work", WorkOrder, WorkResult)
+WORK = Remote("specialist", "work", WorkOrder, Worked)

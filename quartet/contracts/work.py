@@ -66,10 +66,14 @@ class Given(Contract):
 
 
 class WorkOrder(Contract):
-    """One attempt at one subtask, as sent to the specialist's ``work`` workflow."""
+    """One attempt at one subtask, as sent to the specialist's ``work`` workflow.
+
+    ``plan`` is the digest of the task's plan: what comes of the work names it.
+    """
 
     task: TaskId
     pack: Name
+    plan: Digest
     subtask: Subtask
     attempt: int = Field(ge=1)
     given: tuple[Given, ...] = ()
@@ -84,10 +88,17 @@ class Turn(Contract):
     number: int = Field(ge=0)
 
 
-class TurnEnd(Contract):
-    """How a turn ended: with the result, or asking for another turn."""
+class Worked(Contract):
+    """What ``work`` returns: the result, and the signature over its proposal digest."""
 
-    result: WorkResult | None = None
+    result: WorkResult
+    signature: str
+
+
+class TurnEnd(Contract):
+    """How a turn ended: with the signed result, or asking for another turn."""
+
+    worked: Worked | None = None
 
 
 Decision = Literal["accept", "revise", "reject"]
@@ -99,11 +110,16 @@ class ReviewOrder(Contract):
     order: WorkOrder
     by: Name
     result: WorkResult
+    signature: str
+    """Of the specialist ``by``, over the proposal digest."""
     proposal_digest: Digest
 
 
 class Verdict(Contract):
-    """The data of ``quartet.subtask.reviewed.v1``: the critic's decision on one proposal digest."""
+    """The data of ``quartet.subtask.reviewed.v1``: the critic's decision on one proposal digest.
+
+    ``signature`` is the critic's, over all the rest.
+    """
 
     task: TaskId
     subtask: Name
@@ -114,3 +130,4 @@ class Verdict(Contract):
     failure: Failure | None = None
     """Why there is no judgement: the task then ends with this failure."""
     by: Name = "critic"
+    signature: str = ""

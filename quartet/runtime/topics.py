@@ -1,32 +1,10 @@
-"""Who publishes and who listens on each topic; scopes and subscriptions are generated from it."""
+"""The rights of app-ids on topics, for scopes and subscriptions; who may what is a contract."""
 
-from dataclasses import dataclass
-
-from quartet.contracts.event import TOPICS, Topic, dead
+from quartet.contracts.event import TOPICS, dead
+from quartet.contracts.traffic import TRAFFIC
 
 PUBSUB = "pubsub"
 DEAD_LETTER_READER = "coordinator"
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """The app-ids that may publish on a topic, and those that listen."""
-
-    publishers: tuple[str, ...]
-    listeners: tuple[str, ...]
-
-
-TRAFFIC: dict[Topic, Traffic] = {
-    "task-submitted": Traffic(("client", "console"), ("coordinator",)),
-    "task-planned": Traffic(("coordinator",), ("console",)),
-    "subtask-completed": Traffic(("coordinator",), ("critic", "console")),
-    "subtask-reviewed": Traffic(("critic",), ("coordinator", "console")),
-    "approval-requested": Traffic(("toolbox",), ("console",)),
-    "approval-decided": Traffic(("toolbox",), ("coordinator", "console")),
-    "task-completed": Traffic(("coordinator",), ("console",)),
-    "task-failed": Traffic(("coordinator",), ("console",)),
-    "task-cancelled": Traffic(("coordinator",), ("console",)),
-}
 
 
 def every_topic() -> tuple[str, ...]:

@@ -41,6 +41,11 @@ class Settings:
         """Where signed checkpoints go besides the database."""
         return (self.checkpoints or self.data / "coordinator") / "checkpoints.jsonl"
 
+    @property
+    def service_keys(self) -> Path:
+        """The file with the public keys of all app-ids."""
+        return self.data / "trust" / "services.jwks.json"
+
     def database(self, name: str) -> str:
         """Return the URL of a database: QUARTET_<NAME>_URL, else SQLite in the data folder."""
         if name in self.urls:

@@ -30,9 +30,12 @@ def task_id(source: str, event_id: str) -> TaskId:
     return f"t-{hashlib.sha256(joined).hexdigest()[:24]}"
 
 
-def proposal_digest(task: TaskId, subtask: Name, attempt: int, result: WorkResult) -> Digest:
-    """Return the digest that a verdict names: of the result, bound to its task and attempt."""
+def proposal_digest(
+    plan: Digest, task: TaskId, subtask: Name, attempt: int, result: WorkResult
+) -> Digest:
+    """Return the digest that a verdict names: of the result, bound to plan, task and attempt."""
     bound: JsonValue = {
+        "plan": plan,
         "task": task,
         "subtask": subtask,
         "attempt": attempt,

@@ -35,13 +35,14 @@ from quartet.contracts.view import (
 from quartet.packs.load import load
 from quartet.packs.manifest import Manifest
 from quartet.resilience.failures import Abandon
-from quartet.service.events import listen
+from quartet.service.events import Hearing
 from quartet.service.people import Asker, asker_with
 from quartet.service.settings import Settings, from_environment
 from quartet.service.submission import parse, request_of
 from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar
 from quartet.trust.digest import task_id
+from quartet.trust.keys import Keyring
 from quartet.trust.submitters import attested
 from services.console.approvals import serve_approvals
 from services.console.audit import serve_audit
@@ -79,8 +80,9 @@ def build(settings: Settings, sidecar: Sidecar) -> FastAPI:
     feed = Feed()
     app = build_app(settings, manifest, _nothing, open_paths=("/api/",))
     dapr = DaprApp(app)
+    hearing = Hearing(Keyring(settings.service_keys), sidecar, sidecar)
     for topic in HEARD:
-        listen(dapr, topic, feed.hear)
+        hearing.listen(dapr, topic, feed.hear)
 
     api = APIRouter(prefix="/api")
     _serve_tasks(api, sidecar, manifest)

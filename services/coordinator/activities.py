@@ -17,8 +17,18 @@ from quartet.contracts.work import ReviewOrder, Verdict, WorkResult
 from quartet.packs.load import Pack
 from quartet.resilience.failures import Failing
 from quartet.sidecar.ports import Invoker, Publisher
+from quartet.trust.chain import PLAN, check, plan_statement, proposal_statement
 from quartet.trust.digest import proposal_digest
-from services.coordinator.endings import CANCELLED, hopeless, rejected, stopped, unsatisfied
+from quartet.trust.keys import Keyring, Signer
+from quartet.trust.signing import NotGenuine
+from services.coordinator.endings import (
+    CANCELLED,
+    hopeless,
+    not_signed,
+    rejected,
+    stopped,
+    unsatisfied,
+)
 from services.coordinator.messages import (
     Claimed,
     Closed,
@@ -58,6 +68,8 @@ class TaskSteps:
     invoker: Invoker
     publisher: Publisher
     terminate: Callable[[str], None]
+    signer: Signer
+    keyring: Keyring
 
     def claim_task(self, start: Start) -> Claimed:
         """Claim the task for this run; nothing when it is not the run that was started."""
@@ -96,6 +108,8 @@ class TaskSteps:
             goal=task.goal,
             documents=tuple(d.digest for d in task.documents),
         )
+        signature = self.signer.sign(plan_statement(registration), PLAN)
+        registration = registration.model_copy(update={"signature": signature})
         self.invoker.call("toolbox", "plans", registration, Registered)
         self.store.start_running(drafted.start)
         planned = TaskPlanned(task=task.id, subtasks=tuple(s.id for s in plan.subtasks))
@@ -104,13 +118,30 @@ class TaskSteps:
 
     def record_result(self, got: ResultIn) -> Recorded:
         """Keep the result of an attempt and ask for its review; the first result kept counts."""
-        order = got.order
-        named = proposal_digest(order.task, order.subtask.id, order.attempt, got.result)
-        completed = ReviewOrder(order=order, by=got.by, result=got.result, proposal_digest=named)
+        completed = self._genuine(got)
         completed, reviewed = self.store.keep_result(got.start, completed)
         if not reviewed:
             self.publisher.publish("subtask-completed", event_id(completed), completed)
         return Recorded(proposal_digest=completed.proposal_digest, reviewed=reviewed)
+
+    def _genuine(self, got: ResultIn) -> ReviewOrder:
+        """Return the result as the critic gets it; raises Abandon for one nobody signed."""
+        order, worked = got.order, got.worked
+        named = proposal_digest(
+            order.plan, order.task, order.subtask.id, order.attempt, worked.result
+        )
+        statement = proposal_statement(order.task, order.plan, named)
+        try:
+            check(self.keyring, worked.signature, statement, self.pack.app_of(order.subtask.kind))
+        except NotGenuine as error:
+            raise not_signed(order, error) from error
+        return ReviewOrder(
+            order=order,
+            by=got.by,
+            result=worked.result,
+            signature=worked.signature,
+            proposal_digest=named,
+        )
 
     def close_subtask(self, closing: Closing) -> Closed:
         """Act on the stored verdict: commit, close, reopen; or act on the failure of the work."""
@@ -129,8 +160,8 @@ class TaskSteps:
             self._judge(session, row, task, verdict)
             if row.state != "committing":
                 return closed(row)
-            result = WorkResult.model_validate(row.result)
-        return self._committed(closing.start, task, verdict, result)
+            completed = ReviewOrder.model_validate(row.completed)
+        return self._committed(closing.start, task, verdict, completed)
 
     def _judge(self, session: Session, row: SubtaskRow, task: Task, verdict: Verdict) -> None:
         """Move a reviewed subtask where its verdict takes it; accepted proposals to committing."""
@@ -151,11 +182,14 @@ class TaskSteps:
         else:
             move_subtask(session, row, "done", "accepted by the critic")
 
-    def _committed(self, start: Start, task: Task, verdict: Verdict, result: WorkResult) -> Closed:
+    def _committed(
+        self, start: Start, task: Task, verdict: Verdict, completed: ReviewOrder
+    ) -> Closed:
         """Commit every proposal of an accepted result; held ones keep the subtask waiting."""
         try:
             outcomes = tuple(
-                self._commit(task, verdict, result, proposal.slot) for proposal in result.proposals
+                self._commit(verdict, completed, proposal.slot)
+                for proposal in completed.result.proposals
             )
         except Failing as error:
             if error.failure.advice in ("retry-now", "retry-later"):
@@ -169,13 +203,15 @@ class TaskSteps:
                 return closed(row)
         return self._kept(start, task, verdict, outcomes)
 
-    def _commit(self, task: Task, verdict: Verdict, result: WorkResult, slot: int) -> Outcome:
+    def _commit(self, verdict: Verdict, completed: ReviewOrder, slot: int) -> Outcome:
         sent = Commit(
-            task=task.id,
+            task=verdict.task,
             subtask=verdict.subtask,
             attempt=verdict.attempt,
             slot=slot,
-            result=result,
+            plan=completed.order.plan,
+            result=completed.result,
+            signature=completed.signature,
             verdict=verdict,
         )
         return self.invoker.call("toolbox", "commit", sent, Outcome, COMMIT_TIMEOUT_S)

@@ -26,14 +26,16 @@ from quartet.durable.seal import Seal
 from quartet.packs.load import Pack, load
 from quartet.resilience.failures import Abandon, Failing
 from quartet.service.database import connect, migrate
-from quartet.service.events import RETRY, SUCCESS, bury, listen, said_by
+from quartet.service.events import RETRY, SUCCESS, Hearing, bury, listen
 from quartet.service.log import get_logger
 from quartet.service.settings import Settings, from_environment
 from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar
 from quartet.sidecar.ports import Invoker, Publisher
+from quartet.trust.chain import check, verdict_statement
 from quartet.trust.digest import digest
-from quartet.trust.keys import Keyring
+from quartet.trust.keys import Keyring, Signer
+from quartet.trust.signing import NotGenuine
 from services.coordinator.activities import TaskSteps
 from services.coordinator.decisions import Wakings
 from services.coordinator.intake import Intake, unwrapped
@@ -46,12 +48,13 @@ from services.coordinator.messages import (
     RUN_SUBTASK,
     RUN_TASK,
 )
-from services.coordinator.notary import Notary, Sign
+from services.coordinator.notary import Notary
 from services.coordinator.outside import Outside
 from services.coordinator.store import TaskStore
 from services.coordinator.sweep import Sweep
 from services.coordinator.tables import DeadLetterRow
-from services.coordinator.verbs import serve_audit, serve_letters, serve_tasks
+from services.coordinator.tokens import Tokens
+from services.coordinator.verbs import serve_audit, serve_letters, serve_tasks, serve_tokens
 from services.coordinator.workflow import TaskWorkflows
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -68,7 +71,7 @@ class Coordinator:
     """The parts of the service, composed once; tests compose it with other ports."""
 
     def __init__(
-        self, settings: Settings, invoker: Invoker, publisher: Publisher, sign: Sign
+        self, settings: Settings, invoker: Invoker, publisher: Publisher, signer: Signer
     ) -> None:
         """Take the settings, the sidecar's ports and its signer; migrates the task store."""
         self.settings, self.publisher, self.invoker = settings, publisher, invoker
@@ -78,13 +81,23 @@ class Coordinator:
         self.store = TaskStore(connect(url))
         seal = Seal(settings.app_token)
         self.workflows = Workflows(settings.dapr_grpc_port, seal)
-        self.steps = TaskSteps(self.pack, self.store, invoker, publisher, self.workflows.terminate)
-        services = Keyring(settings.data / "trust" / "services.jwks.json")
+        self.keyring = Keyring(settings.service_keys)
+        self.hearing = Hearing(self.keyring, invoker, publisher)
+        self.tokens = Tokens(self.pack, self.store, signer)
+        self.steps = TaskSteps(
+            pack=self.pack,
+            store=self.store,
+            invoker=invoker,
+            publisher=publisher,
+            terminate=self.workflows.terminate,
+            signer=signer,
+            keyring=self.keyring,
+        )
         self.intake = Intake(
-            self.pack, self.store, invoker, self._keys, self.workflows.schedule, services
+            self.pack, self.store, invoker, self._keys, self.workflows.schedule, self.keyring
         )
         self.wakings = Wakings(self.store, self.workflows, invoker)
-        self.notary = Notary(self.store, invoker, sign, Outside(settings.checkpoints_file))
+        self.notary = Notary(self.store, invoker, signer.sign, Outside(settings.checkpoints_file))
         self.sweep = Sweep(
             self.store,
             self.workflows,
@@ -134,11 +147,13 @@ class Coordinator:
         return SUCCESS
 
     def reviewed(self, event: dict[str, Any]) -> dict[str, str]:
-        """Keep a verdict and wake the subtask that waits for it."""
+        """Keep a verdict that the critic signed, and wake the subtask that waits for it."""
         try:
-            said_by("/critic", event)
             verdict = Verdict.model_validate(event.get("data"))
+            check(self.keyring, verdict.signature, verdict_statement(verdict), "critic")
             instance = self.store.keep_verdict(verdict)
+        except NotGenuine as error:
+            return self.hearing.refuse("subtask-reviewed", event, f"its verdict: {error}")
         except (ValidationError, Abandon) as error:
             bury(self.publisher, "subtask-reviewed", error, json.dumps(event))
         else:
@@ -149,7 +164,6 @@ class Coordinator:
     def decided(self, event: dict[str, Any]) -> dict[str, str]:
         """Wake the subtask that waits for the decision of an approval."""
         try:
-            said_by("/toolbox", event)
             decided = ApprovalDecided.model_validate(event.get("data"))
         except (ValidationError, Abandon) as error:
             bury(self.publisher, "approval-decided", error, json.dumps(event))
@@ -211,13 +225,14 @@ def build(coordinator: Coordinator) -> FastAPI:
     app = build_app(coordinator.settings, pack.manifest, coordinator.running)
     dapr = DaprApp(app)
     listen(dapr, "task-submitted", coordinator.submitted, raw=True)
-    listen(dapr, "subtask-reviewed", coordinator.reviewed)
-    listen(dapr, "approval-decided", coordinator.decided)
+    coordinator.hearing.listen(dapr, "subtask-reviewed", coordinator.reviewed)
+    coordinator.hearing.listen(dapr, "approval-decided", coordinator.decided)
     for topic in TOPICS:
         listen(dapr, dead(topic), partial(coordinator.buried, topic))
     serve_tasks(app, coordinator.store)
     serve_audit(app, coordinator.notary)
     serve_letters(app, coordinator.store, coordinator.replay)
+    serve_tokens(app, coordinator.tokens)
     return app
 
 
@@ -237,7 +252,7 @@ def main() -> None:
     """Serve beside the sidecar."""
     settings = from_environment()
     sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
-    coordinator = Coordinator(settings, sidecar, sidecar, sidecar.signer.sign)
+    coordinator = Coordinator(settings, sidecar, sidecar, sidecar.signer)
     serve(build(coordinator), settings)
 
 

@@ -3,7 +3,9 @@
 from quartet.contracts.failure import Failure
 from quartet.contracts.plan import Plan
 from quartet.contracts.task import Task
-from quartet.contracts.work import WorkResult
+from quartet.contracts.work import WorkOrder, WorkResult
+from quartet.resilience.failures import Abandon
+from quartet.trust.signing import NotGenuine
 from services.coordinator.rows import ENDED
 from services.coordinator.tables import SubtaskRow, TaskRow
 
@@ -19,6 +21,16 @@ def unsatisfied(row: SubtaskRow, says: str) -> Failure:
         detail=f"The critic asked to revise {row.id!r} in attempt {row.attempt}: {says}",
         cause="model",
         advice="retry-changed",
+    )
+
+
+def not_signed(order: WorkOrder, why: NotGenuine) -> Abandon:
+    """Return the refusal of a result that its specialist has not signed."""
+    return Abandon(
+        f"The result of {order.subtask.id!r} is not signed by the specialist that runs "
+        f"{order.subtask.kind!r}: {why}. See that it runs with its own key.",
+        cause="policy",
+        title="ProposalNotSigned",
     )
 
 

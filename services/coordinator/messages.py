@@ -8,7 +8,7 @@ from quartet.contracts.failure import Failure, Refusal
 from quartet.contracts.plan import Plan, Subtask
 from quartet.contracts.remote import Remote
 from quartet.contracts.task import SubtaskState, Task, TaskState
-from quartet.contracts.work import Given, WorkOrder, WorkResult
+from quartet.contracts.work import Given, Worked, WorkOrder
 
 
 class Start(Contract):
@@ -44,7 +44,7 @@ class Opened(Contract):
     subtask: Name
     attempt: int = Field(ge=1)
     feedback: str = ""
-    result: WorkResult | None = None
+    worked: Worked | None = None
 
 
 class Claimed(Contract):
@@ -78,6 +78,7 @@ class SubtaskRun(Contract):
 
     start: Start
     task: Task
+    plan: Digest
     subtask: Subtask
     app_id: Name
     given: tuple[Given, ...] = ()
@@ -90,7 +91,7 @@ class ResultIn(Contract):
     start: Start
     order: WorkOrder
     by: Name
-    result: WorkResult
+    worked: Worked
 
 
 class Recorded(Contract):

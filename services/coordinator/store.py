@@ -9,12 +9,13 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from quartet.contracts.base import Fields
 from quartet.contracts.effect import Outcome
 from quartet.contracts.event import DeadLetter
 from quartet.contracts.failure import Failure, Refusal
 from quartet.contracts.plan import Kind, Plan
 from quartet.contracts.task import TERMINAL, Document, Task
-from quartet.contracts.work import ReviewOrder, Verdict, WorkResult
+from quartet.contracts.work import ReviewOrder, Verdict, Worked, WorkResult
 from quartet.packs.load import Pack
 from quartet.resilience.failures import Abandon
 from quartet.service.database import READING, told
@@ -285,8 +286,13 @@ def _opened(row: SubtaskRow) -> Opened:
         subtask=row.id,
         attempt=row.attempt + 1 if reopened else row.attempt,
         feedback=row.feedback,
-        result=None if reopened or not row.result else WorkResult.model_validate(row.result),
+        worked=None if reopened or not row.completed else _worked(row.completed),
     )
+
+
+def _worked(completed: Fields) -> Worked:
+    kept = ReviewOrder.model_validate(completed)
+    return Worked(result=kept.result, signature=kept.signature)
 
 
 def _subtasks(session: Session, task: str) -> list[SubtaskRow]:

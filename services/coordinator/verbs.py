@@ -7,8 +7,10 @@ from typing import Annotated
 from fastapi import Depends, FastAPI
 
 from quartet.contracts.audit import Acknowledgement, AuditState, Checkpoints
+from quartet.contracts.base import Name
 from quartet.contracts.person import Person
 from quartet.contracts.story import TaskIntent
+from quartet.contracts.token import TokenGiven, TokenWanted
 from quartet.contracts.view import DeadLetters, Done, Owners, TaskIds, TaskList, TaskView, Why
 from quartet.resilience.failures import Abandon
 from quartet.service.people import need, need_suite, person_of
@@ -16,6 +18,7 @@ from services.coordinator import views
 from services.coordinator.intent import intent
 from services.coordinator.notary import Notary
 from services.coordinator.store import TaskStore
+from services.coordinator.tokens import Tokens
 
 Asking = Annotated[Person, Depends(person_of)]
 
@@ -56,6 +59,14 @@ def serve_tasks(app: FastAPI, store: TaskStore) -> None:
     def owners(asked: TaskIds) -> Owners:
         with store.reading() as session:
             return views.owners(session, asked.tasks)
+
+
+def serve_tokens(app: FastAPI, tokens: Tokens) -> None:
+    """Add the verb of agents: a token for the live step that the caller works on."""
+
+    @app.post("/callers/{caller}/tokens")
+    def token(caller: Name, wanted: TokenWanted) -> TokenGiven:
+        return tokens.give(caller, wanted)
 
 
 def serve_letters(app: FastAPI, store: TaskStore, replayed: Callable[[str], Done]) -> None:

@@ -22,6 +22,7 @@ from quartet.contracts.work import Given, WorkOrder
 from quartet.durable.steps import Steps, call, child, ended, first, run_child, wait_for
 from quartet.packs.load import Pack
 from quartet.resilience.failures import Abandon, Failing, failing
+from quartet.trust.digest import digest
 from services.coordinator.messages import (
     CLAIM_TASK,
     CLOSE_SUBTASK,
@@ -87,11 +88,13 @@ class TaskWorkflows:
         running: dict[str, Any] = {}
         while True:
             for subtask in plan.ready(closed, {*closed, *running}):
-                if not _due(subtask, closed):
+                if not due(subtask, closed):
                     closed[subtask.id] = Closed(subtask=subtask.id, state="dropped")
                 elif len(running) < limits.in_flight:
                     given = _given(subtask, closed)
-                    running[subtask.id] = self._started(ctx, start, claimed, subtask, given)
+                    run = self._run_of(start, claimed, plan, subtask, given)
+                    instance = instance_of(start, subtask.id)
+                    running[subtask.id] = child(ctx, RUN_SUBTASK, run, instance)
             if not running:
                 if len(closed) == len(plan.subtasks):
                     return closed
@@ -100,23 +103,23 @@ class TaskWorkflows:
             name = next(n for n, t in running.items() if t is done)
             closed[name] = _accepted(ended(running.pop(name), Closed))
 
-    def _started(
+    def _run_of(
         self,
-        ctx: DaprWorkflowContext,
         start: Start,
         claimed: Claimed,
+        plan: Plan,
         subtask: Subtask,
         given: tuple[Given, ...],
-    ) -> Any:  # noqa: ANN401
-        sent = SubtaskRun(
+    ) -> SubtaskRun:
+        return SubtaskRun(
             start=start,
             task=claimed.task,
+            plan=digest(plan),
             subtask=subtask,
             app_id=self._pack.app_of(subtask.kind),
             given=given,
             opened=next((o for o in claimed.opened if o.subtask == subtask.id), None),
         )
-        return child(ctx, RUN_SUBTASK, sent, instance_of(start, subtask.id))
 
     def run_subtask(self, ctx: DaprWorkflowContext, run: SubtaskRun) -> Steps[Closed]:
         """Bring one subtask to its end: work, review, commit; again while asked to revise."""
@@ -144,17 +147,18 @@ class TaskWorkflows:
         order = WorkOrder(
             task=run.start.task,
             pack=run.task.pack,
+            plan=run.plan,
             subtask=run.subtask,
             attempt=opened.attempt,
             given=run.given,
             feedback=opened.feedback,
             turns=run.task.limits.turns,
         )
-        result = opened.result
-        if result is None:
+        worked = opened.worked
+        if worked is None:
             name = f"{ctx.instance_id}.w{opened.attempt}"
-            result = yield from run_child(ctx, WORK.on(run.app_id), order, name)
-        sent = ResultIn(start=run.start, order=order, by=run.app_id, result=result)
+            worked = yield from run_child(ctx, WORK.on(run.app_id), order, name)
+        sent = ResultIn(start=run.start, order=order, by=run.app_id, worked=worked)
         recorded = yield from call(ctx, RECORD_RESULT, sent)
         if not recorded.reviewed:
             yield from wait_for(ctx, f"reviewed-{opened.attempt}")
@@ -171,7 +175,7 @@ def _summed_up(ctx: DaprWorkflowContext, order: SynthesisOrder) -> Steps[Synthes
     return Synthesis(summary=f"Done, with no budget left to sum it up: {ends}"[:500])
 
 
-def _due(subtask: Subtask, closed: dict[str, Closed]) -> bool:
+def due(subtask: Subtask, closed: dict[str, Closed]) -> bool:
     """Return whether every dependency was accepted and every condition holds."""
     return all(closed[name].state == "done" for name in subtask.depends_on) and all(
         closed[c.subtask].decision in c.decisions for c in subtask.when

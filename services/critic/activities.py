@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from quartet.agents.conversation import kept, recalled
-from quartet.agents.loop import Brief, Model, take_turn
+from quartet.agents.loop import Brief, take_turn
 from quartet.contracts.base import Fields
 from quartet.contracts.budget import EXCEEDED
 from quartet.contracts.chat import Purpose
@@ -11,9 +11,12 @@ from quartet.contracts.failure import Failure
 from quartet.contracts.work import ReviewOrder, Verdict
 from quartet.packs.load import Pack
 from quartet.resilience.failures import Abandon
-from quartet.sidecar.doors import ToolDoor
+from quartet.sidecar.doors import ModelDoor, Step, ToolDoor
 from quartet.sidecar.ports import Invoker, Publisher, StateStore
+from quartet.trust.chain import VERDICT, check, proposal_statement, verdict_statement
 from quartet.trust.digest import proposal_digest
+from quartet.trust.keys import Keyring, Signer
+from quartet.trust.signing import NotGenuine
 from services.critic.messages import GivenUp, Judgement, ReviewEnd, ReviewTurn
 
 
@@ -22,11 +25,11 @@ class Critic:
     """The critic of one pack, with its doors, its conversations and its verdicts."""
 
     pack: Pack
-    model: Model
     invoker: Invoker
     publisher: Publisher
     conversations: StateStore
     verdicts: StateStore
+    signer: Signer
 
     def take_review_turn(self, turn: ReviewTurn) -> ReviewEnd:
         """Ask for one completion; store and publish the verdict when it is one."""
@@ -57,7 +60,8 @@ class Critic:
         """Ask for one completion; a result whose evidence is not there is revised unasked."""
         work = turn.order.order
         skill = self.pack.skill(work.subtask.kind)
-        tools = ToolDoor(self.invoker, work.task, work.subtask.id, work.attempt)
+        step = Step(self.invoker, work.task, work.subtask.id, work.attempt)
+        tools = ToolDoor(step)
         try:
             material = _material(turn.order, tools) if turn.number == 0 else {}
         except Abandon as error:
@@ -80,7 +84,7 @@ class Critic:
             turn=turn.number,
             skill=f"critic.{skill.kind}",
         )
-        taken = take_turn(brief, purpose, said, self.model, tools)
+        taken = take_turn(brief, purpose, said, ModelDoor(step), tools)
         if taken.answer is not None:
             return self._first(turn.order, taken.answer)
         kept(self.conversations, key, turn.number + 1, taken.said)
@@ -98,6 +102,8 @@ class Critic:
             reasons=judgement.reasons,
             failure=failure,
         )
+        signature = self.signer.sign(verdict_statement(verdict), VERDICT)
+        verdict = verdict.model_copy(update={"signature": signature})
         first = self.verdicts.put_first(key_of(order), verdict.model_dump(mode="json"))
         return Verdict.model_validate(first)
 
@@ -108,16 +114,25 @@ def key_of(order: ReviewOrder) -> str:
     return f"{work.task}.{work.subtask.id}.{work.attempt}.{order.proposal_digest[7:39]}"
 
 
-def check_order(order: ReviewOrder) -> None:
-    """Raise Abandon for a review order whose digest is not that of its result."""
+def check_order(order: ReviewOrder, pack: Pack, keyring: Keyring) -> None:
+    """Raise Abandon unless the digest is that of the result, and signed by its specialist."""
     work = order.order
-    named = proposal_digest(work.task, work.subtask.id, work.attempt, order.result)
+    named = proposal_digest(work.plan, work.task, work.subtask.id, work.attempt, order.result)
     if named != order.proposal_digest:
         raise Abandon(
             f"The proposal digest of {work.subtask.id!r} is not that of its result.",
             cause="policy",
             title="DigestMismatch",
         )
+    statement = proposal_statement(work.task, work.plan, named)
+    try:
+        check(keyring, order.signature, statement, pack.app_of(work.subtask.kind))
+    except NotGenuine as error:
+        raise Abandon(
+            f"The result of {work.subtask.id!r} is not signed by its specialist: {error}.",
+            cause="policy",
+            title="ProposalNotSigned",
+        ) from error
 
 
 def _material(order: ReviewOrder, tools: ToolDoor) -> Fields:

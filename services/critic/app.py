@@ -11,14 +11,13 @@ from pydantic import ValidationError
 from quartet.contracts.work import ReviewOrder
 from quartet.durable.client import Workflows
 from quartet.durable.host import Host
-from quartet.packs.load import load
+from quartet.packs.load import Pack, load
 from quartet.resilience.failures import Abandon
-from quartet.service.events import SUCCESS, bury, listen, said_by
+from quartet.service.events import SUCCESS, Hearing, bury
 from quartet.service.settings import Settings, from_environment
 from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar, SidecarState
-from quartet.sidecar.doors import ModelDoor
-from quartet.sidecar.ports import Publisher
+from quartet.trust.keys import Keyring
 from services.critic.activities import Critic, check_order, key_of
 from services.critic.messages import GIVE_UP, REVIEW_SUBTASK, TAKE_REVIEW_TURN
 from services.critic.workflow import review_subtask
@@ -27,18 +26,17 @@ from services.critic.workflow import review_subtask
 class Reviews:
     """Starts a review for each event, unless that review is under way."""
 
-    def __init__(self, workflows: Workflows, publisher: Publisher) -> None:
-        """Take the workflow engine and the topics."""
-        self._workflows, self._publisher = workflows, publisher
+    def __init__(self, workflows: Workflows, hearing: Hearing, pack: Pack) -> None:
+        """Take the workflow engine, what it hears with, and the pack."""
+        self._workflows, self._hearing, self._pack = workflows, hearing, pack
 
     def completed(self, event: dict[str, Any]) -> dict[str, str]:
         """Take a ``subtask-completed`` event; a repeated one changes nothing."""
         try:
-            said_by("/coordinator", event)
             order = ReviewOrder.model_validate(event.get("data"))
-            check_order(order)
+            check_order(order, self._pack, self._hearing.keyring)
         except (ValidationError, Abandon) as error:
-            bury(self._publisher, "subtask-completed", error, json.dumps(event))
+            bury(self._hearing.publisher, "subtask-completed", error, json.dumps(event))
             return SUCCESS
         instance = f"review.{key_of(order)}"
         status = self._workflows.status(instance)
@@ -55,19 +53,20 @@ def build(settings: Settings, sidecar: Sidecar) -> FastAPI:
     pack = load(settings.pack)
     critic = Critic(
         pack=pack,
-        model=ModelDoor(sidecar),
         invoker=sidecar,
         publisher=sidecar,
         conversations=SidecarState(sidecar, "conversations"),
         verdicts=SidecarState(sidecar, "verdicts"),
+        signer=sidecar.signer,
     )
     host = Host(settings.dapr_grpc_port)
     host.workflow(REVIEW_SUBTASK, review_subtask)
     host.activity(TAKE_REVIEW_TURN, critic.take_review_turn)
     host.activity(GIVE_UP, critic.give_up)
     app = build_app(settings, pack.manifest, host.running)
-    reviews = Reviews(Workflows(settings.dapr_grpc_port), sidecar)
-    listen(DaprApp(app), "subtask-completed", reviews.completed)
+    hearing = Hearing(Keyring(settings.service_keys), sidecar, sidecar)
+    reviews = Reviews(Workflows(settings.dapr_grpc_port), hearing, pack)
+    hearing.listen(DaprApp(app), "subtask-completed", reviews.completed)
     return app
 
 

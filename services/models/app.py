@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from fastapi import FastAPI
 
 from quartet.contracts.chat import ChatAnswer, ChatRequest
+from quartet.contracts.token import TokenWanted
 from quartet.packs.load import Pack, load
 from quartet.resilience.failures import Failing
 from quartet.service.settings import Settings, from_environment
+from quartet.service.tokens import TxnToken, check_step, held
 from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar
 from quartet.sidecar.ports import Invoker
+from quartet.trust.keys import Keyring
 from services.models.config import read
 from services.models.door import Door
 from services.models.provider import Secrets
@@ -23,6 +26,7 @@ def build(settings: Settings, pack: Pack, toolbox: Invoker, secrets: Secrets) ->
     """Return the app; raises Failing for a models file or a playbook that is not right."""
     routes = read(settings.models)
     providers = assemble(routes, settings.models.parent, pack, secrets)
+    keyring = Keyring(settings.service_keys)
     own = frozenset((settings.app_token, settings.api_token)) - {""}
     door = Door(routes, providers.by_name, toolbox, pack.manifest, own)
 
@@ -36,8 +40,11 @@ def build(settings: Settings, pack: Pack, toolbox: Invoker, secrets: Secrets) ->
     app = build_app(settings, pack.manifest, running)
 
     @app.post("/callers/{caller}/v1/chat/completions", response_model_exclude_none=True)
-    def complete(caller: str, request: ChatRequest) -> ChatAnswer:
-        return door.complete(caller, request)
+    def complete(caller: str, request: ChatRequest, txn_token: TxnToken = "") -> ChatAnswer:
+        purpose = request.purpose
+        step = TokenWanted(task=purpose.task, subtask=purpose.subtask, attempt=purpose.attempt)
+        check_step(held(txn_token, keyring, caller), step, skill=purpose.skill)
+        return door.complete(caller, request, txn_token)
 
     return app
 

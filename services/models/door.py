@@ -1,7 +1,7 @@
 """The door: routes a completion, reserves its worst case, has it answered, settles, checks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from quartet.contracts.base import Digest, Json
@@ -43,8 +43,11 @@ class Door:
     own: frozenset[str] = frozenset()
     """Secrets of this process, which no prompt and no answer may hold."""
 
-    def complete(self, caller: str, request: ChatRequest) -> ChatAnswer:
-        """Return a checked answer whose value and cost the toolbox has; raises Failing."""
+    def complete(self, caller: str, request: ChatRequest, token: str = "") -> ChatAnswer:
+        """Return a checked answer whose value and cost the toolbox has; raises Failing.
+
+        ``token`` is the caller's own, which was checked; the toolbox checks it again.
+        """
         skill = request.purpose.skill
         if skill not in skills_of(caller, self.manifest):
             raise SkillNotYours(
@@ -56,7 +59,7 @@ class Door:
         route = self.routes.route(skill)
         prompt = screened(request, self.own)
         asked = _asked(prompt.request)
-        call = _Call(caller, prompt.request, asked, digest(asked))
+        call = _Call(caller, prompt.request, asked, digest(asked), token)
         reservation = self._reserve(call, route)
         try:
             completion = answered(prompt, self.providers[route.provider], route, self.own)
@@ -81,7 +84,9 @@ class Door:
             tokens=tokens,
             timeout_s=route.timeout_s,
         )
-        reserved = self.toolbox.call("toolbox", "reserve", reserve, Reserved, SETTLE_TIMEOUT_S)
+        reserved = self.toolbox.call(
+            "toolbox", "reserve", reserve, Reserved, SETTLE_TIMEOUT_S, call.token
+        )
         return reserved.reservation
 
     def _release(self, call: "_Call", reservation: ReservationId, error: Failing) -> None:
@@ -112,17 +117,18 @@ class Door:
             asked=call.asked,
             reservation=reservation,
         )
-        self.toolbox.call("toolbox", "settle", settlement, Settled, SETTLE_TIMEOUT_S)
+        self.toolbox.call("toolbox", "settle", settlement, Settled, SETTLE_TIMEOUT_S, call.token)
 
 
 @dataclass(frozen=True)
 class _Call:
-    """One completion under way: who asks, what is asked, and the digest of that."""
+    """One completion under way: who asks with which token, what is asked, and its digest."""
 
     caller: str
     request: ChatRequest
     asked: Json
     digest: Digest
+    token: str = field(repr=False)
 
     def named(self) -> dict[str, Any]:
         """Return what reservation and settlement both say of the call."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeVar
 
-from quartet.agents.loop import Brief, Model, parse
+from quartet.agents.loop import Brief, parse
 from quartet.contracts.base import Contract, Fields
 from quartet.contracts.chat import Purpose
 from quartet.contracts.plan import Plan
@@ -11,16 +11,18 @@ from quartet.contracts.remote import PlanOrder, Synthesis, SynthesisOrder
 from quartet.contracts.task import Task
 from quartet.packs.load import Pack
 from quartet.packs.manifest import Skill
+from quartet.sidecar.doors import ModelDoor, Step
+from quartet.sidecar.ports import Invoker
 
 Answer = TypeVar("Answer", bound=Contract)
 
 
 @dataclass(frozen=True)
 class Planner:
-    """The planner of one pack, with its door to models."""
+    """The planner of one pack, with its way to models."""
 
     pack: Pack
-    model: Model
+    invoker: Invoker
 
     def draft_plan(self, order: PlanOrder) -> Plan:
         """Return a plan for the task; after a refused one, mended."""
@@ -44,7 +46,8 @@ class Planner:
 
     def _ask(self, skill: str, task: Task, brief: Brief[Answer]) -> Answer:
         purpose = Purpose(task=task.id, subtask="plan", attempt=0, turn=0, skill=f"planner.{skill}")
-        got = self.model.complete(brief.request(purpose, brief.opening()))
+        model = ModelDoor(Step(self.invoker, task.id, purpose.subtask, purpose.attempt))
+        got = model.complete(brief.request(purpose, brief.opening()))
         return parse(got.message.content, brief.answer)
 
 

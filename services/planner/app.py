@@ -8,7 +8,6 @@ from quartet.packs.load import load
 from quartet.service.settings import Settings, from_environment
 from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar
-from quartet.sidecar.doors import ModelDoor
 from quartet.sidecar.ports import Invoker
 from services.planner.activities import Planner
 
@@ -16,7 +15,7 @@ from services.planner.activities import Planner
 def build(settings: Settings, invoker: Invoker) -> FastAPI:
     """Return the app of the planner."""
     pack = load(settings.pack)
-    planner = Planner(pack, ModelDoor(invoker))
+    planner = Planner(pack, invoker)
     host = Host(settings.dapr_grpc_port)
     host.activity(DRAFT_PLAN, planner.draft_plan)
     host.activity(REVISE_PLAN, planner.draft_plan)

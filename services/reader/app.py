@@ -14,14 +14,17 @@ from quartet.contracts.budget import ReservationId, Reserve, Reserved
 from quartet.contracts.document import Upload
 from quartet.contracts.effect import Settled, Settlement, Spend, ToolAnswer, ToolCall
 from quartet.contracts.task import Document
+from quartet.contracts.token import TokenWanted
 from quartet.packs.load import Pack, load
 from quartet.packs.tool import Tool
 from quartet.resilience.failures import Abandon, Failing
 from quartet.service.settings import Settings, from_environment
+from quartet.service.tokens import TxnToken, check_step, held
 from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar
 from quartet.sidecar.ports import Invoker
 from quartet.trust.digest import digest
+from quartet.trust.keys import Keyring
 from services.reader.limited import Limited
 from services.reader.store import Documents, open_documents
 
@@ -57,7 +60,7 @@ class Desk:
     confined: Confined
     toolbox: Invoker
 
-    def read(self, caller: str, name: str, call: ToolCall) -> ToolAnswer:
+    def read(self, caller: str, name: str, call: ToolCall, token: str = "") -> ToolAnswer:
         """Return the result of a read tool and the value id that the toolbox gave it.
 
         The argument ``document`` names the bytes by digest. Raises Unreadable, cause data, for a
@@ -66,7 +69,7 @@ class Desk:
         tool = self._tool(name)
         tool.check(call.arguments)
         content = self.documents.content(str(call.arguments["document"]))
-        reservation = self._reserve(caller, tool, call)
+        reservation = self._reserve(caller, tool, call, token)
         result = self._result(tool, content, call.arguments)
         settlement = Settlement(
             task=call.task,
@@ -80,10 +83,12 @@ class Desk:
             spend=Spend(cost_usd=tool.cost_usd),
             reservation=reservation,
         )
-        settled = self.toolbox.call("toolbox", "settle", settlement, Settled, SETTLE_TIMEOUT_S)
+        settled = self.toolbox.call(
+            "toolbox", "settle", settlement, Settled, SETTLE_TIMEOUT_S, token
+        )
         return ToolAnswer(value=settled.value, result=result)
 
-    def _reserve(self, caller: str, tool: Tool, call: ToolCall) -> ReservationId:
+    def _reserve(self, caller: str, tool: Tool, call: ToolCall, token: str) -> ReservationId:
         """Reserve a call; one that fails after this is settled as if it had been made."""
         reserve = Reserve(
             task=call.task,
@@ -96,7 +101,9 @@ class Desk:
             cost_usd=tool.cost_usd,
             timeout_s=READ_TIMEOUT_S,
         )
-        reserved = self.toolbox.call("toolbox", "reserve", reserve, Reserved, SETTLE_TIMEOUT_S)
+        reserved = self.toolbox.call(
+            "toolbox", "reserve", reserve, Reserved, SETTLE_TIMEOUT_S, token
+        )
         return reserved.reservation
 
     def _tool(self, name: str) -> Tool:
@@ -136,6 +143,7 @@ def build(
     settings: Settings, pack: Pack, documents: Documents, limited: Limited, toolbox: Invoker
 ) -> FastAPI:
     """Return the app; the limited process runs while it serves."""
+    keyring = Keyring(settings.service_keys)
     desk = Desk(pack.of_kind("untrusted-read"), documents, limited, toolbox)
 
     @contextmanager
@@ -152,8 +160,10 @@ def build(
         return documents.put(upload)
 
     @app.post("/callers/{caller}/tools/{tool}")
-    def read(caller: str, tool: str, call: ToolCall) -> ToolAnswer:
-        return desk.read(caller, tool, call)
+    def read(caller: str, tool: str, call: ToolCall, txn_token: TxnToken = "") -> ToolAnswer:
+        step = TokenWanted(task=call.task, subtask=call.subtask, attempt=call.attempt)
+        check_step(held(txn_token, keyring, caller), step, tool=tool)
+        return desk.read(caller, tool, call, txn_token)
 
     return app
 

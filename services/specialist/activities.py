@@ -3,15 +3,18 @@
 from dataclasses import dataclass
 
 from quartet.agents.conversation import kept, recalled
-from quartet.agents.loop import Brief, Model, take_turn
+from quartet.agents.loop import Brief, take_turn
 from quartet.contracts.base import Fields
 from quartet.contracts.chat import Purpose
-from quartet.contracts.work import Turn, TurnEnd, WorkOrder, WorkResult
+from quartet.contracts.work import Turn, TurnEnd, Worked, WorkOrder, WorkResult
 from quartet.packs.load import Pack
 from quartet.packs.manifest import Skill
 from quartet.resilience.failures import Abandon, RetryNow
-from quartet.sidecar.doors import ToolDoor
+from quartet.sidecar.doors import ModelDoor, Step, ToolDoor
 from quartet.sidecar.ports import Invoker, StateStore
+from quartet.trust.chain import PROPOSAL, proposal_statement
+from quartet.trust.digest import proposal_digest
+from quartet.trust.keys import Signer
 
 
 @dataclass(frozen=True)
@@ -20,9 +23,9 @@ class Specialist:
 
     app_id: str
     pack: Pack
-    model: Model
     invoker: Invoker
     conversations: StateStore
+    signer: Signer
 
     def take_turn(self, turn: Turn) -> TurnEnd:
         """Ask for one completion and run the read tools it asks for; give the result, if any."""
@@ -43,13 +46,18 @@ class Specialist:
             turn=turn.number,
             skill=f"specialist.{skill.kind}",
         )
-        tools = ToolDoor(self.invoker, order.task, order.subtask.id, order.attempt)
-        taken = take_turn(brief, purpose, said, self.model, tools)
+        step = Step(self.invoker, order.task, order.subtask.id, order.attempt)
+        taken = take_turn(brief, purpose, said, ModelDoor(step), ToolDoor(step))
         if taken.answer is None:
             kept(self.conversations, key, turn.number + 1, taken.said)
-        else:
-            check_result(taken.answer, order, skill)
-        return TurnEnd(result=taken.answer)
+            return TurnEnd()
+        check_result(taken.answer, order, skill)
+        return TurnEnd(worked=self._signed(order, taken.answer))
+
+    def _signed(self, order: WorkOrder, result: WorkResult) -> Worked:
+        named = proposal_digest(order.plan, order.task, order.subtask.id, order.attempt, result)
+        statement = proposal_statement(order.task, order.plan, named)
+        return Worked(result=result, signature=self.signer.sign(statement, PROPOSAL))
 
     def _skill(self, order: WorkOrder) -> Skill:
         skill = self.pack.skill(order.subtask.kind)

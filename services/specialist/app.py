@@ -8,17 +8,18 @@ from quartet.packs.load import load
 from quartet.service.settings import Settings, from_environment
 from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar, SidecarState
-from quartet.sidecar.doors import ModelDoor
 from quartet.sidecar.ports import Invoker, StateStore
+from quartet.trust.keys import Signer
 from services.specialist.activities import Specialist
 from services.specialist.workflow import TAKE_TURN, work
 
 
-def build(settings: Settings, invoker: Invoker, conversations: StateStore) -> FastAPI:
+def build(
+    settings: Settings, invoker: Invoker, conversations: StateStore, signer: Signer
+) -> FastAPI:
     """Return the app of one specialist app-id."""
     pack = load(settings.pack)
-    door = ModelDoor(invoker)
-    specialist = Specialist(settings.app_id, pack, door, invoker, conversations)
+    specialist = Specialist(settings.app_id, pack, invoker, conversations, signer)
     host = Host(settings.dapr_grpc_port)
     host.workflow(WORK, work)
     host.activity(TAKE_TURN, specialist.take_turn)
@@ -29,7 +30,8 @@ def main() -> None:
     """Serve beside the sidecar."""
     settings = from_environment()
     sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
-    serve(build(settings, sidecar, SidecarState(sidecar, "conversations")), settings)
+    conversations = SidecarState(sidecar, "conversations")
+    serve(build(settings, sidecar, conversations, sidecar.signer), settings)
 
 
 if __name__ == "__main__":

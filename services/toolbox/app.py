@@ -28,9 +28,11 @@ from quartet.packs.load import Pack, load
 from quartet.resilience.failures import Failing
 from quartet.service.people import need_suite, person_of
 from quartet.service.settings import Settings, from_environment
+from quartet.service.tokens import TxnToken
 from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar
 from quartet.sidecar.ports import Publisher
+from quartet.trust.keys import Keyring
 from services.toolbox import compensation, plans, reading, values
 from services.toolbox.approvals.rounds import Rounds
 from services.toolbox.approvals.routes import APPROVALS, Approvals, serve_approvals
@@ -41,12 +43,14 @@ from services.toolbox.audit.story import check_seen, story
 from services.toolbox.budgets import ending
 from services.toolbox.budgets.routes import serve_budgets
 from services.toolbox.budgets.sweep import closing
+from services.toolbox.chain import check_registration
 from services.toolbox.commit import commit
 from services.toolbox.jobs import Scheduler, registered
 from services.toolbox.ledger import Entry, Ledger, open_ledger
 from services.toolbox.operations import TOOLBOX, By, operate, roles_for
 from services.toolbox.policy.live import Policies
 from services.toolbox.refusals import NotThere
+from services.toolbox.tokens import Held
 
 
 class Ports(Scheduler, Publisher, Protocol):
@@ -77,11 +81,13 @@ def build(
         ledger.close()
 
     app = build_app(settings, pack.manifest, running)
-    _coordinator_routes(app, policies, ledger, approvals.rules, rounds)
-    _value_routes(app, pack, ledger)
+    keyring = Keyring(settings.service_keys)
+    _coordinator_routes(app, policies, ledger, keyring, approvals.rules, rounds)
+    tokens = Held(keyring, ledger)
+    _value_routes(app, pack, ledger, tokens)
     _audit_routes(app, pack, ledger)
     serve_approvals(app, ledger, approvals, rounds)
-    serve_budgets(app, pack, ledger)
+    serve_budgets(app, pack, ledger, tokens)
 
     @app.post("/callers/console/operations/{name}")
     def operation(name: str, sent: Fields, person: Annotated[Person, Depends(person_of)]) -> Json:
@@ -98,16 +104,17 @@ def build(
     return app
 
 
-def _coordinator_routes(
-    app: FastAPI, policies: Policies, ledger: Ledger, rules: Rules, rounds: Rounds
+def _coordinator_routes(  # noqa: PLR0913 - the parts that its verbs need
+    app: FastAPI, policies: Policies, ledger: Ledger, keyring: Keyring, rules: Rules, rounds: Rounds
 ) -> None:
     @app.post("/callers/coordinator/plans")
     def register_plan(sent: Registration) -> Registered:
+        check_registration(keyring, sent)
         return ledger.settled(lambda entry: plans.register(entry, sent))
 
     @app.post("/callers/coordinator/commit")
     def commit_proposal(sent: Commit) -> Outcome:
-        outcome = commit(ledger, policies, sent, rules)
+        outcome = commit(ledger, policies, keyring, sent, rules)
         if outcome.status == "held":
             rounds.poke()
         return outcome
@@ -117,18 +124,22 @@ def _coordinator_routes(
         return ledger.settled(lambda entry: compensation.compensate(entry, policies.pack, sent))
 
 
-def _value_routes(app: FastAPI, pack: Pack, ledger: Ledger) -> None:
+def _value_routes(app: FastAPI, pack: Pack, ledger: Ledger, tokens: Held) -> None:
     @app.post("/callers/{caller}/tools/{name}")
-    def call_tool(caller: Name, name: str, sent: ToolCall) -> ToolAnswer:
+    def call_tool(caller: Name, name: str, sent: ToolCall, txn_token: TxnToken = "") -> ToolAnswer:
+        tokens.for_tool(txn_token, caller, sent, name)
         return reading.call(ledger, pack, caller, name, sent)
 
     @app.get("/callers/{caller}/values/{task}/{value}")
-    def show_value(caller: Name, task: TaskId, value: str) -> StoredValue:
+    def show_value(caller: Name, task: TaskId, value: str, txn_token: TxnToken = "") -> StoredValue:
+        tokens.for_task(txn_token, caller, task)
         with ledger.read() as entry:
             return values.find(entry, caller, task, value)
 
     @app.post("/callers/{caller}/settle")
-    def settle(caller: Name, sent: Settlement) -> Settled:
+    def settle(caller: Name, sent: Settlement, txn_token: TxnToken = "") -> Settled:
+        tokens.for_settlement(txn_token, caller, sent)
+
         def kept(entry: Entry) -> ValueId:
             value = values.keep(entry, pack, caller, sent)
             ending.settle(entry, caller, sent)

@@ -64,7 +64,7 @@ def normal_form(entry: Entry, pack: Pack, sent: Commit) -> Call:
         effect=tool.effect,
         arguments=arguments,
         plain=plain,
-        proposal_digest=proposal_digest(sent.task, sent.subtask, sent.attempt, sent.result),
+        proposal_digest=proposed(sent),
         call_digest=digest(named),
         slot=sent.slot,
         subtask=sent.subtask,
@@ -81,6 +81,11 @@ def _amount(tool: Tool, effect: Effect, arguments: BaseModel) -> Amount | None:
             f"{tool.name} cannot move this: {fault}.", cause="data", title="AmountRefused"
         )
     return amount
+
+
+def proposed(sent: Commit) -> Digest:
+    """Return the digest of the proposal that is sent."""
+    return proposal_digest(sent.plan, sent.task, sent.subtask, sent.attempt, sent.result)
 
 
 def proposal_of(sent: Commit) -> Proposal:

@@ -24,6 +24,7 @@ def register(entry: Entry, sent: Registration) -> Registered:
                 plan=sent.plan.model_dump(mode="json"),
                 documents=documents,
                 digest=plan_digest,
+                signature=sent.signature,
                 registered_at=entry.now,
             )
         )
@@ -43,6 +44,22 @@ def register(entry: Entry, sent: Registration) -> Registered:
 def locked(entry: Entry, task: str) -> PlanRow | None:
     """Return the task's plan, if any, with its row locked: one commit of a task at a time."""
     return entry.session.get(PlanRow, task, with_for_update=True, populate_existing=True)
+
+
+def registration_of(row: PlanRow) -> Registration:
+    """Return what was registered, as the coordinator signed it."""
+    return Registration.model_validate(
+        {
+            "task": row.task,
+            "requester": row.requester,
+            "tenant": row.tenant,
+            "roles": row.roles,
+            "plan": row.plan,
+            "goal": row.goal,
+            "documents": row.documents,
+            "signature": row.signature,
+        }
+    )
 
 
 def plan_of(row: PlanRow) -> Plan:

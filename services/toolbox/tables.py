@@ -35,6 +35,8 @@ class PlanRow(Base):
     plan: Mapped[Fields]
     documents: Mapped[Json] = mapped_column(JSON)
     digest: Mapped[str] = mapped_column(String(71))
+    signature: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """The coordinator's, over all that was registered."""
     registered_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
 

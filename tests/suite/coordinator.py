@@ -15,7 +15,7 @@ def main() -> None:
     points = Points(settings.data / "crash")
     sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
     invoker, publisher = CrashingInvoker(sidecar, points), CrashingPublisher(sidecar, points)
-    coordinator = Coordinator(settings, invoker, publisher, sidecar.signer.sign)
+    coordinator = Coordinator(settings, invoker, publisher, sidecar.signer)
     coordinator.intake = replace(
         coordinator.intake,
         keys=before(points, "before-recording", coordinator.intake.keys),

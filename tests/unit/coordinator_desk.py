@@ -17,12 +17,22 @@ from quartet.contracts.budget import Caps, Opened
 from quartet.contracts.effect import Commit, EffectStatus, Outcome, Registered, Undone
 from quartet.contracts.plan import Plan, Slot, Subtask
 from quartet.contracts.task import Document, Limits, SubtaskState, Task
-from quartet.contracts.work import Decision, Proposal, ReviewOrder, Verdict, WorkOrder, WorkResult
+from quartet.contracts.work import (
+    Decision,
+    Proposal,
+    ReviewOrder,
+    Verdict,
+    Worked,
+    WorkOrder,
+    WorkResult,
+)
 from quartet.packs.load import load
 from quartet.resilience.failures import Failing
 from quartet.service.database import connect, migrate
 from quartet.testing.ports import EngineDouble, Outbox, Peers
-from quartet.trust.digest import proposal_digest
+from quartet.testing.signing import judged, keyring, signer, worked
+from quartet.trust.digest import digest, proposal_digest
+from quartet.trust.keys import Keyring
 from services.coordinator.activities import TaskSteps
 from services.coordinator.app import MIGRATIONS
 from services.coordinator.messages import (
@@ -53,6 +63,7 @@ SETTLE = Subtask(
     slots=(Slot(number=1, tools=("schedule_payment", "hold_invoice")),),
 )
 PLAN = Plan(subtasks=(READ, SETTLE))
+PLAN_DIGEST = digest(PLAN)
 READ_RESULT = WorkResult(decision="invoice", values=("val-" + "1" * 16,))
 PROPOSAL = Proposal(slot=1, tool="hold_invoice", arguments={"reason": "no order"})
 SETTLE_RESULT = WorkResult(decision="hold", proposals=(PROPOSAL,))
@@ -72,31 +83,40 @@ def task(task_id: str = TASK_ID, limits: Limits = LIMITS) -> Task:
 
 def order(subtask: Subtask, attempt: int = 1) -> WorkOrder:
     """Return the order of an attempt."""
-    return WorkOrder(task=TASK_ID, pack="payables", subtask=subtask, attempt=attempt)
+    return WorkOrder(
+        task=TASK_ID, pack="payables", plan=PLAN_DIGEST, subtask=subtask, attempt=attempt
+    )
 
 
 def review_order(subtask: Subtask, result: WorkResult, attempt: int = 1) -> ReviewOrder:
     """Return what the critic is asked about a result."""
     return ReviewOrder(
         order=order(subtask, attempt),
-        by="specialist-finance",
+        by=PACK.app_of(subtask.kind),
         result=result,
-        proposal_digest=proposal_digest(TASK_ID, subtask.id, attempt, result),
+        signature=done(subtask, result, attempt).signature,
+        proposal_digest=proposal_digest(PLAN_DIGEST, TASK_ID, subtask.id, attempt, result),
     )
+
+
+def done(subtask: Subtask, result: WorkResult, attempt: int = 1) -> Worked:
+    """Return a result that its specialist has signed."""
+    return worked(order(subtask, attempt), result, PACK.app_of(subtask.kind))
 
 
 def verdict(
     subtask: Subtask, result: WorkResult, decision: Decision = "accept", attempt: int = 1
 ) -> Verdict:
     """Return the critic's verdict on a result."""
-    return Verdict(
+    given = Verdict(
         task=TASK_ID,
         subtask=subtask.id,
         attempt=attempt,
-        proposal_digest=proposal_digest(TASK_ID, subtask.id, attempt, result),
+        proposal_digest=proposal_digest(PLAN_DIGEST, TASK_ID, subtask.id, attempt, result),
         decision=decision,
         reasons=(f"It says {decision}.",),
     )
+    return judged(given)
 
 
 def committing(status: EffectStatus) -> Callable[[BaseModel | None], Outcome]:
@@ -104,15 +124,15 @@ def committing(status: EffectStatus) -> Callable[[BaseModel | None], Outcome]:
 
     def commit(sent: BaseModel | None) -> Outcome:
         asked = Commit.model_validate(sent.model_dump(mode="json") if sent else None)
-        digest = asked.verdict.proposal_digest
+        named = asked.verdict.proposal_digest
         return Outcome(
             task=asked.task,
             slot=asked.slot,
             tool=asked.result.proposals[0].tool,
             status=status,
             says=f"{status} it",
-            proposal_digest=digest,
-            call_digest=digest,
+            proposal_digest=named,
+            call_digest=named,
         )
 
     return commit
@@ -134,13 +154,22 @@ class Desk:
     """A coordinator's store and steps, composed with doubles."""
 
     store: TaskStore
+    keyring: Keyring
     peers: Peers = field(default_factory=toolbox)
     outbox: Outbox = field(default_factory=Outbox)
     engine: EngineDouble = field(default_factory=EngineDouble)
 
     def __post_init__(self) -> None:
         """Compose the steps."""
-        self.steps = TaskSteps(PACK, self.store, self.peers, self.outbox, self.engine.terminate)
+        self.steps = TaskSteps(
+            pack=PACK,
+            store=self.store,
+            invoker=self.peers,
+            publisher=self.outbox,
+            terminate=self.engine.terminate,
+            signer=signer("coordinator"),
+            keyring=self.keyring,
+        )
 
     def accepted(self, limits: Limits = LIMITS) -> "Desk":
         """Have a task accepted."""
@@ -159,8 +188,8 @@ class Desk:
 
     def record(self, subtask: Subtask, result: WorkResult, attempt: int = 1) -> Recorded:
         """Record the result of an attempt."""
-        asked = order(subtask, attempt)
-        sent = ResultIn(start=START, order=asked, by="specialist-finance", result=result)
+        asked, came = order(subtask, attempt), done(subtask, result, attempt)
+        sent = ResultIn(start=START, order=asked, by=PACK.app_of(subtask.kind), worked=came)
         return self.steps.record_result(sent)
 
     def close(self, subtask: Subtask, attempt: int = 1, failure: Failing | None = None) -> Closed:
@@ -225,7 +254,7 @@ def desk(folder: Path) -> Desk:
     path.write_bytes(_empty())
     engine = connect(f"sqlite:///{path}")
     event.listen(engine, "connect", _wait_for_no_disk)
-    return Desk(TaskStore(engine))
+    return Desk(TaskStore(engine), keyring(folder))
 
 
 def _wait_for_no_disk(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

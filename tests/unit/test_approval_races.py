@@ -127,7 +127,7 @@ def test_a_commit_while_somebody_decides_is_held_or_made_and_then_made_once(
     with replica(desk, ledger_url) as other:
 
         def again() -> str:
-            return commit(other, Policies(desk.pack), sent).status
+            return commit(other, Policies(desk.pack), desk.keyring, sent).status
 
         answers = at_once([deciding(desk.ledger, asked, "approve", "ann"), again, again, again])
 
@@ -149,7 +149,7 @@ def test_a_decision_and_the_undoing_of_its_task_at_once_pay_nothing_twice(
 
         def again() -> str:
             try:
-                return commit(other, Policies(desk.pack), sent).status
+                return commit(other, Policies(desk.pack), desk.keyring, sent).status
             except Failing as error:
                 return error.failure.title
 

@@ -473,9 +473,9 @@ def test_one_task_asks_only_so_often_at_a_time(ledger_url: str, tmp_path: Path) 
         desk.register(task(1), plan(slots=3), requester="anonymous")
         done = result(*(propose("ask_about_invoice", slot=n, reason=f"{n}?") for n in (1, 2, 3)))
         for slot in (1, 2):
-            desk.commit(order(task(1), done, slot=slot))
+            desk.commit(order(task(1), done, slot=slot, planned=plan(slots=3)))
 
-        refused = desk.refused(order(task(1), done, slot=3), 429)
+        refused = desk.refused(order(task(1), done, slot=3, planned=plan(slots=3)), 429)
 
         assert f"task {task(1)} has asked for 2" in str(refused["detail"])
 

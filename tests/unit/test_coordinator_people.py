@@ -12,6 +12,7 @@ from quartet.contracts.task import Task
 from quartet.service.settings import Settings
 from quartet.testing.people import passed_on
 from quartet.testing.ports import Outbox, Peers
+from quartet.testing.signing import signer
 from services.coordinator.app import Coordinator, build
 
 APP = {"dapr-api-token": "t"}
@@ -38,9 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def http(folder: Path) -> Iterator[TestClient]:
     settings = Settings("coordinator", 1, 1, 1, folder, app_token="t")
-    coordinator = Coordinator(
-        settings, Peers(), Outbox(), lambda statement, typ: f"{typ} {statement}"
-    )
+    coordinator = Coordinator(settings, Peers(), Outbox(), signer("coordinator"))
     for number, (name, (requester, tenant)) in enumerate(TASKS.items()):
         task = Task(
             id=name,

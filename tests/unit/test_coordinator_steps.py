@@ -26,6 +26,7 @@ from tests.unit.coordinator_desk import (
     Desk,
     committing,
     desk,
+    done,
     task,
     verdict,
 )
@@ -263,7 +264,11 @@ def test_the_next_run_goes_on_where_the_last_one_was(at: Desk) -> None:
     assert claimed.plan == PLAN
     assert [(c.subtask, c.state) for c in claimed.closed] == [("read", "done")]
     (opened,) = claimed.opened
-    assert (opened.subtask, opened.attempt, opened.result) == ("settle", 1, SETTLE_RESULT)
+    assert (opened.subtask, opened.attempt, opened.worked) == (
+        "settle",
+        1,
+        done(SETTLE, SETTLE_RESULT),
+    )
 
 
 def test_the_next_run_takes_the_attempt_after_a_closed_one(at: Desk) -> None:
@@ -271,7 +276,7 @@ def test_the_next_run_takes_the_attempt_after_a_closed_one(at: Desk) -> None:
 
     (opened,) = at.store.claim(START).opened
 
-    assert (opened.attempt, opened.feedback, opened.result) == (2, "It says revise.", None)
+    assert (opened.attempt, opened.feedback, opened.worked) == (2, "It says revise.", None)
 
 
 def test_a_task_ends_completed_and_tells_it_each_time_under_one_id(at: Desk) -> None:

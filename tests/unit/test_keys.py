@@ -60,7 +60,7 @@ def test_what_an_app_signs_is_read_back_as_its_own(tmp_path: Path) -> None:
 
 def test_another_library_takes_the_signature_and_the_published_key(tmp_path: Path) -> None:
     keyring(tmp_path, at(NOW))
-    published_keys = json.loads((tmp_path / "services.jwks.json").read_text())["keys"]
+    published_keys = json.loads((tmp_path / "trust" / "services.jwks.json").read_text())["keys"]
     token = signer("critic", at(NOW)).sign(STATEMENT, TYP)
     kid = opened(token)[0]["kid"]
     key = OKPKey.import_key(next(k for k in published_keys if k["kid"] == kid))

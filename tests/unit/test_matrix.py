@@ -34,6 +34,7 @@ TABLE: dict[tuple[str, str, str], set[str]] = {
     ("reader", "POST", "documents"): {"coordinator", "console"},
     ("reader", "POST", "tools/*"): {"specialist-documents", "critic"},
     ("models", "POST", "v1/chat/completions"): SPECIALISTS | {"planner", "critic"},
+    ("coordinator", "POST", "tokens"): SPECIALISTS | {"planner", "critic"},
     ("coordinator", "GET", "tasks"): {"console"},
     ("coordinator", "GET", "tasks/*"): {"console"},
     ("coordinator", "GET", "tasks/*/intent"): {"console"},

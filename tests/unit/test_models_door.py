@@ -2,9 +2,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from fastapi.testclient import TestClient
 
 from quartet.contracts.base import Fields
 from quartet.contracts.chat import ChatAnswer, Message
@@ -13,10 +13,12 @@ from quartet.resilience.failures import Abandon, RetryLater
 from quartet.service.settings import MODELS_FILE, Settings
 from quartet.testing.asking import TASK, asked
 from quartet.testing.settling import SettlingToolbox
+from quartet.testing.signing import keyring
 from services.models.app import build
 from services.models.config import ModelsFile, read
 from services.models.door import Door
 from services.models.provider import Completion, Route, Usage
+from tests.unit.signing_client import SigningClient
 
 PACK = load("payables")
 SYNTHESIS: Fields = {"task": {}, "subtasks": [{"id": "a", "outcomes": ["paid"], "decision": "pay"}]}
@@ -56,10 +58,12 @@ def door(file: ModelsFile, usage: Usage, toolbox: SettlingToolbox) -> tuple[Door
 
 
 @contextmanager
-def serving(models: Path, toolbox: SettlingToolbox) -> Iterator[TestClient]:
-    settings = Settings("models", 1, 2, 3, models.parent, models=models, app_token="app")
-    with TestClient(build(settings, PACK, toolbox, NoSecrets())) as client:
-        yield client
+def serving(models: Path, toolbox: SettlingToolbox) -> Iterator[SigningClient]:
+    with TemporaryDirectory() as data:
+        keyring(Path(data))
+        settings = Settings("models", 1, 2, 3, Path(data), models=models, app_token="app")
+        with SigningClient(build(settings, PACK, toolbox, NoSecrets())) as client:
+            yield client
 
 
 def test_cost_is_settled_to_a_billionth_of_a_dollar_with_the_answer_and_who_asked() -> None:

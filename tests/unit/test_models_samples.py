@@ -16,10 +16,11 @@ from packs.payables.reading import read
 from packs.payables.sampling import shuffled
 from packs.payables.unreadable import UnreadableDocument
 from quartet.contracts.base import Fields, Json
-from quartet.contracts.effect import Commit, Outcome
+from quartet.contracts.effect import Outcome
 from quartet.contracts.plan import Plan
 from quartet.contracts.work import Verdict, WorkResult
 from quartet.packs.load import load
+from quartet.testing.signing import judged
 from quartet.trust.digest import digest, proposal_digest
 from services.models.provider import Provider
 from services.models.providers.obey import Obedient
@@ -51,6 +52,7 @@ class Agents:
         document = digest(sample.content)
         task: Json = {"goal": "Pay what is due.", "documents": [{"digest": document}]}
         plan = Plan.model_validate(self.ask("planner.draft_plan", {"task": task}))
+        self.plan = plan
         self.toolbox.register(self.task, plan)
         first, second = (s.model_dump(mode="json") for s in plan.subtasks)
         reading = self.work("specialist.read-invoice", sample, {"subtask": first, "given": []})
@@ -68,9 +70,8 @@ class Agents:
         return self.commit(result, verdict)
 
     def commit(self, result: WorkResult, verdict: Verdict) -> str:
-        sent = Commit(
-            task=self.task, subtask="settle", attempt=1, slot=1, result=result, verdict=verdict
-        )
+        sent = toolbox_desk.order(self.task, result, planned=self.plan)
+        sent = sent.model_copy(update={"verdict": verdict})
         body = sent.model_dump(mode="json")
         answer = self.toolbox.http.post("/callers/coordinator/commit", json=body)
         if answer.is_error:
@@ -94,9 +95,9 @@ class Agents:
             "task": self.task,
             "subtask": name,
             "attempt": 1,
-            "proposal_digest": proposal_digest(self.task, name, 1, result),
+            "proposal_digest": proposal_digest(digest(self.plan), self.task, name, 1, result),
         }
-        return Verdict.model_validate(bound | said)
+        return judged(Verdict.model_validate(bound | said))
 
     def ask(
         self, skill: str, material: Fields, *tools: str, sample: Sample | None = None

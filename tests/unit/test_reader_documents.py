@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
 from quartet.contracts.base import Json
 from quartet.contracts.document import MAX_DOCUMENT, Upload
@@ -16,6 +15,7 @@ from quartet.service.database import connect
 from quartet.service.settings import Settings
 from quartet.testing.asking import TASK
 from quartet.testing.settling import SettlingToolbox
+from quartet.testing.signing import keyring
 from quartet.trust.digest import digest
 from services.reader.app import build, function_of
 from services.reader.limited import Limited
@@ -26,6 +26,7 @@ from services.reader.store import (
     UnknownDocument,
     open_documents,
 )
+from tests.unit.signing_client import SigningClient
 
 PACK = load("payables")
 SAMPLE = next((PACK.folder / "samples").glob("*.xml")).read_bytes()
@@ -53,9 +54,10 @@ def limited() -> Iterator[Limited]:
 @contextmanager
 def serving(
     documents: Documents, limited: Limited, toolbox: SettlingToolbox, data: Path
-) -> Iterator[TestClient]:
+) -> Iterator[SigningClient]:
     settings = Settings("reader", 1, 2, 3, data, app_token="app")
-    with TestClient(build(settings, PACK, documents, limited, toolbox)) as client:
+    keyring(data)
+    with SigningClient(build(settings, PACK, documents, limited, toolbox)) as client:
         client.headers.update(TOKEN)
         yield client
 

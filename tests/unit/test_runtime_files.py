@@ -10,6 +10,7 @@ import yaml
 
 from quartet.contracts.event import TOPICS
 from quartet.contracts.matrix import VERBS, Verb, resolve
+from quartet.contracts.traffic import TRAFFIC
 from quartet.runtime import build, layout
 from quartet.runtime.access import policies
 from quartet.runtime.components import components
@@ -21,7 +22,6 @@ from quartet.runtime.manifests import out_of_date, write
 from quartet.runtime.redis import behind, write_configuration
 from quartet.runtime.runfile import run_file
 from quartet.runtime.secret_files import make_secrets, write_secret
-from quartet.runtime.topics import TRAFFIC
 from tests.suite.here import SHAPE
 
 APP_KEYS = frozenset(

@@ -218,6 +218,7 @@ def test_another_subtasks_slot_is_denied(desk: Desk) -> None:
     sent = order(task(1), done).model_copy(update={"subtask": "read"})
     named = digest(
         {
+            "plan": digest(plan()),
             "task": task(1),
             "subtask": "read",
             "attempt": 1,
@@ -330,7 +331,9 @@ def test_a_hold_and_a_question_open_cases(desk: Desk) -> None:
     ask = propose("ask_about_invoice", slot=2, invoice=None, reason="Is this ours?")
     done = result(hold, ask)
 
-    outcomes: list[Outcome] = [desk.commit(order(task(1), done, slot=n)) for n in (1, 2)]
+    outcomes: list[Outcome] = [
+        desk.commit(order(task(1), done, slot=n, planned=plan(slots=2))) for n in (1, 2)
+    ]
 
     assert [o.status for o in outcomes] == ["applied", "applied"]
     assert outcomes[0].says == "hold invoice R-1: The account is new."

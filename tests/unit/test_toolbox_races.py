@@ -51,7 +51,7 @@ def at_once(acts: Sequence[Callable[[], Got]]) -> list[Got]:
 
 
 def committing(ledger: Ledger, desk: Desk, sent: Commit) -> Callable[[], Outcome]:
-    return lambda: commit(ledger, Policies(desk.pack), sent)
+    return lambda: commit(ledger, Policies(desk.pack), desk.keyring, sent)
 
 
 def test_one_commit_sent_by_many_at_once_is_one_effect(
@@ -94,7 +94,7 @@ def test_different_proposals_for_one_key_at_once_are_one_effect(
 
     def told(ledger: Ledger, sent: Commit) -> str:
         try:
-            return commit(ledger, Policies(desk.pack), sent).status
+            return commit(ledger, Policies(desk.pack), desk.keyring, sent).status
         except Failing as error:
             return error.failure.title
 
@@ -128,7 +128,7 @@ def test_of_many_invoices_at_once_no_more_are_paid_than_was_received(
 
     def told(ledger: Ledger, sent: Commit) -> str:
         try:
-            return commit(ledger, Policies(desk.pack), sent).status
+            return commit(ledger, Policies(desk.pack), desk.keyring, sent).status
         except Failing as error:
             return error.failure.title
 

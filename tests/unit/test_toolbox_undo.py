@@ -55,7 +55,7 @@ def test_effects_are_undone_newest_first(desk: Desk) -> None:
     desk.register(task(1), plan(slots=3))
     done = result(*(propose("ask_about_invoice", slot=n, reason=f"{n}?") for n in (1, 2, 3)))
     for slot in (2, 1, 3):
-        desk.commit(order(task(1), done, slot=slot))
+        desk.commit(order(task(1), done, slot=slot, planned=plan(slots=3)))
 
     assert desk.undo(task(1)).undone == (3, 1, 2)
 

@@ -33,6 +33,7 @@ from tests.unit.coordinator_desk import (
     DIGEST,
     PACK,
     PLAN,
+    PLAN_DIGEST,
     READ,
     READ_RESULT,
     RUN,
@@ -40,6 +41,7 @@ from tests.unit.coordinator_desk import (
     SETTLE_RESULT,
     START,
     TASK_ID,
+    done,
     order,
     review_order,
     task,
@@ -296,7 +298,12 @@ def test_a_step_that_no_repeat_helps_is_not_repeated(failing: Failing) -> None:
 
 def subtask_run(subtask: Subtask = SETTLE, opened: Opened | None = None) -> Replay:
     asked = SubtaskRun(
-        start=START, task=task(), subtask=subtask, app_id="specialist-finance", opened=opened
+        start=START,
+        task=task(),
+        plan=PLAN_DIGEST,
+        subtask=subtask,
+        app_id="specialist-finance",
+        opened=opened,
     )
     return Replay(lambda ctx: WORKFLOWS.run_subtask(ctx, asked), instance(subtask))
 
@@ -311,7 +318,7 @@ def closed(state: SubtaskState, feedback: str = "") -> Closed:
 
 def worked(attempt: int = 1, run: Replay | None = None) -> Replay:
     run = run or subtask_run()
-    run.end(f"{instance(SETTLE)}.w{attempt}", SETTLE_RESULT)
+    run.end(f"{instance(SETTLE)}.w{attempt}", done(SETTLE, SETTLE_RESULT, attempt))
     run.end("record_result", recorded())
     return run
 
@@ -401,7 +408,9 @@ def test_a_subtask_that_ended_badly_ends(state: SubtaskState) -> None:
 
 
 def test_a_second_run_does_not_work_on_what_has_a_result() -> None:
-    run = subtask_run(opened=Opened(subtask="settle", attempt=2, result=SETTLE_RESULT))
+    run = subtask_run(
+        opened=Opened(subtask="settle", attempt=2, worked=done(SETTLE, SETTLE_RESULT, 2))
+    )
 
     assert sent(run, "record_result", ResultIn).order.attempt == 2
     run.end("record_result", recorded())
@@ -411,7 +420,9 @@ def test_a_second_run_does_not_work_on_what_has_a_result() -> None:
 
 
 def test_a_second_run_does_not_wait_for_a_verdict_that_is_there() -> None:
-    run = subtask_run(opened=Opened(subtask="settle", attempt=1, result=SETTLE_RESULT))
+    run = subtask_run(
+        opened=Opened(subtask="settle", attempt=1, worked=done(SETTLE, SETTLE_RESULT))
+    )
 
     run.end("record_result", recorded(reviewed=True))
     run.end("close_subtask", closed("held"))
@@ -422,7 +433,7 @@ def test_a_second_run_does_not_wait_for_a_verdict_that_is_there() -> None:
 def test_a_superseded_run_of_a_subtask_ends_with_the_refusal() -> None:
     superseded = Abandon("Another run has taken it.", cause="data", title="Superseded")
     run = subtask_run()
-    run.end("work", SETTLE_RESULT)
+    run.end("work", done(SETTLE, SETTLE_RESULT))
 
     run.end("record_result", superseded)
     run.end("close_subtask", superseded)
@@ -435,9 +446,9 @@ def test_a_specialist_takes_turns_until_there_is_a_result() -> None:
     run = Replay(lambda ctx: work(ctx, order(SETTLE)))
 
     run.end("take_turn", TurnEnd())
-    run.end("take_turn", TurnEnd(result=SETTLE_RESULT))
+    run.end("take_turn", TurnEnd(worked=done(SETTLE, SETTLE_RESULT)))
 
-    assert run.result == SETTLE_RESULT
+    assert run.result == done(SETTLE, SETTLE_RESULT)
     assert run.steps == ("take_turn", "take_turn")
 
 

@@ -9,7 +9,6 @@ from decimal import Decimal
 from pathlib import Path
 from zlib import crc32
 
-from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from packs.payables import checks
@@ -19,11 +18,13 @@ from quartet.contracts.base import Contract, Fields
 from quartet.contracts.effect import Commit, Outcome, Registration, StoredValue, Undo, Undone
 from quartet.contracts.person import Person, Role
 from quartet.contracts.plan import Plan, Slot, Subtask
-from quartet.contracts.work import Proposal, Verdict, WorkResult
+from quartet.contracts.work import Proposal, Verdict, WorkOrder, WorkResult
 from quartet.packs.load import Pack, load
 from quartet.service.people import SignIn, refused
 from quartet.service.settings import Settings
+from quartet.testing.signing import judged, keyring, worked
 from quartet.trust.digest import digest, proposal_digest
+from quartet.trust.keys import Keyring
 from services.toolbox import checker
 from services.toolbox.app import build
 from services.toolbox.approvals.rounds import Rounds
@@ -31,6 +32,7 @@ from services.toolbox.approvals.routes import Approvals
 from services.toolbox.approvals.rules import RULES, Rules
 from services.toolbox.ledger import Ledger, open_ledger
 from services.toolbox.tables import EffectRow
+from tests.unit.signing_client import SigningClient
 
 IBAN = "DE80284559419069782389"
 OTHER_IBAN = "NL37WNNF6476988737"
@@ -172,15 +174,25 @@ def result(*proposals: Proposal, summary: str = "") -> WorkResult:
     return WorkResult(decision="pay", summary=summary, proposals=proposals)
 
 
-def order(
-    of: str, done: WorkResult, *, slot: int = 1, attempt: int = 1, decision: str = "accept"
+def order(  # noqa: PLR0913 - what a commit is made of
+    of: str,
+    done: WorkResult,
+    *,
+    slot: int = 1,
+    attempt: int = 1,
+    decision: str = "accept",
+    planned: Plan | None = None,
 ) -> Commit:
-    """A commit of a result with the critic's verdict on it."""
+    """A commit of a result, signed by its specialist, with the critic's verdict on it."""
+    what = planned or plan()
+    asked = WorkOrder(
+        task=of, pack="payables", plan=digest(what), subtask=what.subtasks[-1], attempt=attempt
+    )
     verdict: Fields = {
         "task": of,
         "subtask": "settle",
         "attempt": attempt,
-        "proposal_digest": proposal_digest(of, "settle", attempt, done),
+        "proposal_digest": proposal_digest(asked.plan, of, "settle", attempt, done),
         "decision": decision,
     }
     return Commit(
@@ -188,8 +200,10 @@ def order(
         subtask="settle",
         attempt=attempt,
         slot=slot,
+        plan=asked.plan,
         result=done,
-        verdict=Verdict.model_validate(verdict),
+        signature=worked(asked, done, "specialist-finance").signature,
+        verdict=judged(Verdict.model_validate(verdict)),
     )
 
 
@@ -225,11 +239,12 @@ class Scheduled:
 class Desk:
     """A running toolbox."""
 
-    http: TestClient
+    http: SigningClient
     ledger: Ledger
     sidecar: Scheduled
     pack: Pack
     files: Path
+    keyring: Keyring
     clock: Clock = field(default_factory=Clock)
 
     def approvals(self, person: str = "ann", **wanted: str) -> list[ApprovalView]:
@@ -375,8 +390,10 @@ def starting(
     sidecar = Scheduled()
     app = build(settings, pack, ledger, sidecar, Approvals(rules, round_every_s=None))
     app.state.sign_in = NamesAsTokens("issuer", "audience", "keys")
-    with TestClient(app, headers={"dapr-api-token": "t"}, raise_server_exceptions=False) as http:
-        yield Desk(http, ledger, sidecar, pack, files, clock)
+    keys = keyring(folder)
+    headers = {"dapr-api-token": "t"}
+    with SigningClient(app, headers=headers, raise_server_exceptions=False) as http:
+        yield Desk(http, ledger, sidecar, pack, files, keys, clock)
 
 
 @contextmanager

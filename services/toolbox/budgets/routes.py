@@ -8,15 +8,17 @@ from quartet.contracts.base import Name
 from quartet.contracts.budget import Opened, Opening, Release, Released, Reserve, Reserved
 from quartet.packs.load import Pack
 from quartet.resilience.failures import Failing
+from quartet.service.tokens import TxnToken
 from services.toolbox.budgets.ending import release
 from services.toolbox.budgets.opening import open_budget
 from services.toolbox.budgets.reserving import reserve
 from services.toolbox.ledger import Ledger
+from services.toolbox.tokens import Held
 
 Got = TypeVar("Got")
 
 
-def serve_budgets(app: FastAPI, pack: Pack, ledger: Ledger) -> None:
+def serve_budgets(app: FastAPI, pack: Pack, ledger: Ledger, tokens: Held) -> None:
     """Add the verbs to the app."""
     budgets = pack.manifest.budgets
 
@@ -25,7 +27,8 @@ def serve_budgets(app: FastAPI, pack: Pack, ledger: Ledger) -> None:
         return ledger.settled(lambda entry: open_budget(entry, budgets, sent))
 
     @app.post("/callers/{caller}/reserve")
-    def reserve_(caller: Name, sent: Reserve) -> Reserved:
+    def reserve_(caller: Name, sent: Reserve, txn_token: TxnToken = "") -> Reserved:
+        tokens.for_reservation(txn_token, caller, sent)
         return raised(ledger.settled(lambda entry: reserve(entry, pack.manifest, caller, sent)))
 
     @app.post("/callers/{caller}/release")
