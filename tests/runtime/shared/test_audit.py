@@ -74,6 +74,23 @@ def test_what_a_suite_did_is_on_record_signed_and_verifies_offline(
     assert all(replicas.values())
 
 
+def test_the_checkpoint_of_a_task_has_all_five_parts(client: Client, console: Console) -> None:
+    task = client.pay(clean_invoice())
+    client.settled(task)
+
+    view = console.checkpoint(task)
+
+    by = {said.by for said in view.messages}
+    assert by >= {"planner", "specialist-documents", "specialist-finance", "critic"}
+    assert all(said.messages[-1]["role"] == "assistant" for said in view.messages)
+    assert {r.tool for r in view.results} >= {"read_einvoice", "match_invoice"}
+    assert all(r.arguments for r in view.results)
+    assert [(r.tool, r.undo) for r in view.resources] == [("schedule_payment", "by-compensation")]
+    assert all(step.goal and step.reasoning for step in view.current)
+    assert view.intent.task.requester == client.requester
+    assert view.intent.plan is not None
+
+
 def test_everything_that_was_done_carries_its_verdict_and_ruling(
     running: Running, client: Client
 ) -> None:
