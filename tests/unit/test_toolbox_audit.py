@@ -8,15 +8,19 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import delete, select, text, update
 
 from quartet.contracts.audit import AuditGrowth, AuditRoot
 from quartet.contracts.base import Fields
+from quartet.service.database import connect
 from quartet.sidecar.calling import REPLICA, trace_of
 from quartet.trust.digest import canonical, digest
 from quartet.trust.merkle import Tree, consistent, leaf
 from services.toolbox.audit import contents, sequence
 from services.toolbox.audit.tables import AuditNodeRow, ContentRow
+from services.toolbox.ledger import HERE
 from services.toolbox.tables import AuditRow
 from tests.unit.toolbox_desk import Desk, invoice, opened, settlement, task
 
@@ -245,3 +249,30 @@ def test_the_leaves_travel_as_base64(desk: Desk) -> None:
     answer = desk.http.get("/callers/coordinator/audit/growth/0").json()
 
     assert len(base64.b64decode(answer["leaves"])) == 32 * answer["size"]
+
+
+def test_records_of_the_first_release_get_their_tree(tmp_path: Path) -> None:
+    ledger_url = f"sqlite:///{tmp_path / 'first.db'}"
+    config = Config()
+    folder = HERE / "migrations"
+    config.set_main_option("script_location", str(folder))
+    config.attributes["url"] = ledger_url
+    command.upgrade(config, "toolbox_0001")
+    engine = connect(ledger_url)
+    old = [canonical({"kind": "old", "number": n}) for n in range(11)]
+    insert = text(
+        "INSERT INTO audit (sequence, at, actor, kind, record, digest) "
+        "VALUES (:n, '2026-01-01 00:00:00', 'toolbox', 'old', :record, :digest)"
+    )
+    with engine.begin() as connection:
+        for number, record in enumerate(old, 1):
+            values = {"n": number, "record": record, "digest": digest(record)}
+            connection.execute(insert, values)
+        connection.execute(text("UPDATE audit_head SET sequence = 11"))
+    engine.dispose()
+
+    with opened(ledger_url, tmp_path) as desk:
+        grown = growth(desk, 0)
+
+    assert grown.leaves.startswith(b"".join(leaf(record) for record in old))
+    assert grown.size > len(old)
