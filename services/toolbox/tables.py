@@ -56,7 +56,7 @@ class ValueRow(Base):
     content: Mapped[Json] = mapped_column(JSON)
     labels: Mapped[Fields] = mapped_column(JSON, server_default="{}")
     """By dotted path; a value from before there were labels has none, and nobody may read it."""
-    flags: Mapped[Json] = mapped_column(JSON, server_default="[]")
+    flags: Mapped[Json] = mapped_column(JSON, server_default="[]", nullable=False)
     """What guardrails found in it, or in what was asked for it."""
     stored_at: Mapped[datetime]
 
