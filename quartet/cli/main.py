@@ -9,7 +9,8 @@ from quartet.cli.demo import demo
 from quartet.cli.doctor import doctor
 from quartet.cli.eventing import write_event
 from quartet.cli.keys import keys_app
-from quartet.cli.operations import cases, dead_app, payments_app
+from quartet.cli.operations import audit_app, cases, dead_app, payments_app
+from quartet.cli.policy import policy_app
 from quartet.cli.runtime import generate, runtime_app, suite_app
 from quartet.cli.signing_in import login, logout, speak_as, whoami
 from quartet.cli.spending import budget_app, cost
@@ -35,6 +36,7 @@ app.command("cost")(cost)
 app.command("cases")(cases)
 app.add_typer(dead_app, name="dead")
 app.add_typer(keys_app, name="keys")
+app.add_typer(policy_app, name="policy")
 app.add_typer(runtime_app, name="runtime")
 app.add_typer(suite_app, name="suite")
 app.command("login")(login)

@@ -10,8 +10,8 @@ import typer
 from quartet.cli.speech import AsJson, Data, one_line_errors
 from quartet.runtime import control, suite
 from quartet.runtime.build import ensure_binaries
-from quartet.runtime.layout import DataFolder, repository
-from quartet.runtime.manifests import out_of_date, write
+from quartet.runtime.layout import DataFolder
+from quartet.runtime.manifests import out_of_date, run_file_of, write
 from quartet.runtime.redis import find_server
 from quartet.runtime.shape import shape_of
 
@@ -70,14 +70,19 @@ def status(data: Data = None, *, as_json: AsJson = False) -> None:
 
 
 @suite_app.command("up")
-def suite_up(data: Data = None) -> None:
+def suite_up(
+    data: Data = None,
+    pack: Annotated[
+        str | None, typer.Option(envvar="QUARTET_PACK", help="Whose suite (default: payables).")
+    ] = None,
+) -> None:
     """Start control plane and services, and return when all are ready."""
     folder, say = DataFolder.named(data), progress()
     with one_line_errors():
-        shape = shape_of()
+        shape = shape_of(pack)
         control.up(folder, shape.apps, say)
         running = suite.find(folder, shape) or suite.start(
-            folder, shape, repository() / "dapr.yaml"
+            folder, shape, run_file_of(shape, folder.root / "manifests")
         )
         running.wait_until_ready(say)
 

@@ -38,6 +38,11 @@ def names_of(pack: Pack) -> Names:
     return Names(pack.manifest.name, tuple(pack.of_kind("write")), agents)
 
 
+def policy_file(pack: Pack) -> Path:
+    """Return where a pack's own policy is."""
+    return pack.folder / "policy.cedar"
+
+
 @dataclass(frozen=True)
 class Texts:
     """The exact texts; the version of a policy is their digest."""

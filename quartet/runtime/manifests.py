@@ -53,6 +53,24 @@ def write(shape: Shape, root: Path | None = None) -> list[Path]:
     return changed
 
 
+def run_file_of(shape: Shape, folder: Path) -> Path:
+    """Return the run file of a pack's suite, written with all it names into a folder.
+
+    The files of the repository are those of one pack; any other has its own beside its data.
+    """
+    if not out_of_date(shape):
+        return repository() / "dapr.yaml"
+    folder.mkdir(parents=True, exist_ok=True)
+    write(shape, folder)
+    document = run_file(shape, str(repository()))
+    document["common"]["resourcesPaths"] = [str(folder / "components")]
+    for entry in document["apps"]:
+        entry["configFilePath"] = str(folder / entry["configFilePath"])
+    path = folder / "dapr.yaml"
+    path.write_text(_HEADING + yaml.safe_dump(document, sort_keys=False, width=100))
+    return path
+
+
 def _strangers(base: Path, wanted: dict[Path, str]) -> list[Path]:
     return [
         found.relative_to(base)

@@ -18,7 +18,7 @@ from quartet.contracts.base import Fields
 from quartet.contracts.policy import Mode
 from quartet.packs.load import Pack
 from quartet.policy.engine import Policy, policy_of
-from quartet.policy.texts import SUITE, BadPolicy, Texts, names_of, read
+from quartet.policy.texts import SUITE, BadPolicy, Texts, names_of, policy_file, read
 from services.toolbox.ledger import Entry, Ledger
 from services.toolbox.policy.tables import PolicyRow
 from services.toolbox.refusals import PolicyRefusal
@@ -52,7 +52,7 @@ class Policies:
         ``path`` is the pack's policy, where it is not in the pack's folder.
         """
         self.pack, self._names = about, names_of(about)
-        self._path = path or about.folder / "policy.cedar"
+        self._path = path or policy_file(about)
         self._mode, self._clock = mode, clock
         self._lock = Lock()
         self._seen = self._stamps()
