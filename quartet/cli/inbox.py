@@ -136,7 +136,7 @@ def source_of(key: OKPKey | None, speaker: str | None = None) -> str:
 
 
 def request(
-    pack: str, goal: str, batch: str | None, document: Document | InlineDocument
+    pack: str, goal: str, batch: str | None, document: Document | InlineDocument | None = None
 ) -> TaskRequest:
     """Return what one task asks for; raises Told when it breaks the contract."""
     inline = isinstance(document, InlineDocument)
@@ -146,6 +146,8 @@ def request(
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
         raise Told(f"--{name}: {first['msg']}. Change it and submit again.") from error
+    if document is None:
+        return asked
     return asked.model_copy(update={"inline" if inline else "documents": (document,)})
 
 

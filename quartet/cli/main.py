@@ -9,7 +9,7 @@ from quartet.cli.demo import demo
 from quartet.cli.doctor import doctor
 from quartet.cli.eventing import write_event
 from quartet.cli.keys import keys_app
-from quartet.cli.operations import audit_app, cases, dead_app, payments_app
+from quartet.cli.operations import cases, dead_app, payments_app
 from quartet.cli.policy import policy_app
 from quartet.cli.runtime import generate, runtime_app, suite_app
 from quartet.cli.signing_in import login, logout, speak_as, whoami

@@ -9,7 +9,8 @@ from quartet.cli.console import Console, Refused
 from quartet.cli.inbox import Found, event, event_id, request, source_of
 from quartet.cli.speech import Told
 from quartet.contracts.base import Digest, TaskId
-from quartet.trust.digest import task_id
+from quartet.contracts.task import TaskRequest
+from quartet.trust.digest import digest, task_id
 
 DEFAULT_GOAL = "Bring this document to its outcome."
 
@@ -56,6 +57,21 @@ def send(console: Console, found: Sequence[Found], manner: Manner) -> Iterator[S
         yield Sent(document.name, document.digest, task, known)
 
 
+def ask(console: Console, manner: Manner) -> Sent:
+    """Submit one task without a document; the same goal in the same batch is the same task."""
+    about = digest(manner.goal.encode())
+    name = event_id(manner.batch, about)
+    task = task_id(source_of(manner.key, manner.speaker), name)
+    try:
+        known = _state(console, task)
+        if known is None:
+            asked = request(manner.pack, manner.goal, manner.batch)
+            _submit(console, asked, name, manner)
+    except Refused as refused:
+        raise Told(f"{manner.goal[:60]}: {refused}") from refused
+    return Sent("-", about, task, known)
+
+
 def _state(console: Console, task: TaskId) -> str | None:
     view = console.known(task)
     return view.shown if view else None
@@ -68,5 +84,9 @@ def _send(console: Console, document: Found, name: str, manner: Manner) -> None:
         else console.upload(document.content, document.name, document.media_type)
     )
     asked = request(manner.pack, manner.goal, manner.batch, stored)
+    _submit(console, asked, name, manner)
+
+
+def _submit(console: Console, asked: TaskRequest, name: str, manner: Manner) -> None:
     nobody = manner.key is None and manner.speaker is None
     console.submit(event(asked, name, manner.key, manner.speaker), anonymous=nobody)

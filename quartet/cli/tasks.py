@@ -13,7 +13,7 @@ from quartet.cli.console import Console, connect
 from quartet.cli.detail import detail
 from quartet.cli.inbox import Found, client_key, find
 from quartet.cli.report import listing, manifest_of, report
-from quartet.cli.sending import DEFAULT_GOAL, Manner, Sent, send
+from quartet.cli.sending import DEFAULT_GOAL, Manner, Sent, ask, send
 from quartet.cli.signing_in import speaker
 from quartet.cli.speech import (
     AsJson,
@@ -44,8 +44,8 @@ TaskName = Annotated[str, typer.Argument(metavar="TASK", help="The id of a task,
 
 def submit(
     paths: Annotated[
-        list[Path], typer.Argument(help="Documents, and folders of .xml and .pdf files.")
-    ],
+        list[Path] | None, typer.Argument(help="Documents, and folders of .xml and .pdf files.")
+    ] = None,
     batch: Batch = None,
     goal: Annotated[str, typer.Option(help="What to do with each document.")] = DEFAULT_GOAL,
     data: Data = None,
@@ -59,16 +59,19 @@ def submit(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Submit documents, one task each; the same document in the same batch is the same task."""
+    """Submit documents, one task each; the same document in the same batch is the same task.
+
+    A pack that takes no documents is told by --goal alone what to do.
+    """
     folder = DataFolder.named(data)
     with one_line_errors():
-        found = find(paths)
+        found = find(paths or ()) if paths or _takes_documents() else []
         who = None if anonymous else speaker(folder)
         key = None if anonymous or who else client_key(folder)
         manner = Manner(shape_of().pack, goal, batch, key, who, inline)
     tasks: list[TaskView] = []
     with one_line_errors(), connect(folder, PATIENCE_S) as console:
-        sent = _sent(console, found, manner)
+        sent = _sent(console, found, manner) if found else [ask(console, manner)]
         if not as_json:
             _show_sent(sent, batch, data)
         if wait:
@@ -80,6 +83,10 @@ def submit(
         emit(answer | {"tasks": [t.model_dump(mode="json") for t in tasks]} if wait else answer)
     elif wait:
         _show_end(tasks, data)
+
+
+def _takes_documents() -> bool:
+    return manifest_of(shape_of().pack).needs_documents != "none"
 
 
 def watch(
