@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from quartet.contracts.base import Fields
+from quartet.contracts.base import Fields, Json
 from quartet.contracts.view import TaskView
 from quartet.packs.load import load
 from quartet.policy.texts import policy_file
@@ -38,16 +38,20 @@ class Shop:
         event = self.client.event(pack="refunds", goal=goal)
         return self.client.settled(self.client.submit(self.client.signed(event)))
 
-    def refunds(self) -> list[Fields]:
-        found = self.client.operate("list_refunds", {})
+    def listed(self, operation: str, name: str, **arguments: Json) -> list[Fields]:
+        found = self.client.operate(operation, {**arguments})
         assert isinstance(found, dict)
-        return [dict(r) for r in found["refunds"] if isinstance(r, dict)]
+        items = found[name]
+        assert isinstance(items, list)
+        return [item for item in items if isinstance(item, dict)]
+
+    def refunds(self) -> list[Fields]:
+        return self.listed("list_refunds", "refunds")
 
     def kinds(self) -> list[str]:
         """The kinds of all audit records."""
-        found = self.client.operate("export_audit", {"limit": 5000})
-        assert isinstance(found, dict)
-        return [json.loads(str(r["record"]))["kind"] for r in found["records"]]
+        records = self.listed("export_audit", "records", limit=5000)
+        return [json.loads(str(r["record"]))["kind"] for r in records]
 
 
 @pytest.fixture(scope="module")
