@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import yaml
-from fastapi.testclient import TestClient
 
 from packs.refunds.request import Request
 from quartet.contracts.base import Fields, Json
@@ -15,14 +14,12 @@ from quartet.contracts.effect import Commit, Outcome, Registration, Undo
 from quartet.contracts.plan import Plan
 from quartet.contracts.work import Verdict, WorkResult
 from quartet.packs.load import load
-from quartet.service.settings import Settings
 from quartet.trust.digest import proposal_digest
 from services.models.providers.playbook import playbook_of
 from services.toolbox import checker
-from services.toolbox.app import build
-from services.toolbox.ledger import Ledger, open_ledger
 from tests.unit.payables_desk import converse
-from tests.unit.toolbox_desk import Clock, Scheduled, task
+from tests.unit.toolbox_desk import Desk as ToolboxDesk
+from tests.unit.toolbox_desk import starting, task
 
 PACK = load("refunds")
 SAMPLES = yaml.safe_load(PACK.text("samples/requests.yaml"))["requests"]
@@ -33,14 +30,10 @@ TOOLS = ("read_request", "find_order")
 class Desk:
     """A running toolbox of refunds, and the offline model as its agents."""
 
-    http: TestClient
-    ledger: Ledger
+    toolbox: ToolboxDesk
 
     def post(self, path: str, body: Fields, status: int = 200) -> Fields:
-        answer = self.http.post(path, json=body)
-        assert answer.status_code == status, answer.text
-        found: Fields = answer.json()
-        return found
+        return self.toolbox.post(path, body, status)
 
     def call(self, of: str, tool: str, arguments: Fields) -> Json:
         body: Fields = {"task": of, "subtask": "settle", "attempt": 1, "arguments": arguments}
@@ -56,6 +49,7 @@ class Desk:
             model, "planner.draft_plan", {"task": {"goal": goal}}, (), lambda *_: None
         )
         plan = Plan.model_validate(drafted)
+        self.toolbox.open_budget(of, requester)
         sent = Registration(task=of, requester=requester, goal=goal, plan=plan)
         self.post("/callers/coordinator/plans", sent.model_dump(mode="json"))
         subtask = plan.subtasks[0].model_dump(mode="json")
@@ -65,7 +59,8 @@ class Desk:
         )
         result = WorkResult.model_validate(said)
         evidence = [
-            self.http.get(f"/callers/critic/values/{of}/{value}").json() for value in result.values
+            self.toolbox.http.get(f"/callers/critic/values/{of}/{value}").json()
+            for value in result.values
         ]
         review: Fields = {
             "review": {"order": order, "result": result.model_dump(mode="json")},
@@ -91,12 +86,9 @@ class Desk:
 
 @pytest.fixture
 def desk(database_url: str, tmp_path: Path) -> Iterator[Desk]:
-    ledger = open_ledger(database_url, tmp_path, PACK, Clock())
-    settings = Settings("toolbox", 1, 1, 1, tmp_path, pack="refunds", app_token="t")
-    app = build(settings, PACK, ledger, Scheduled())
-    with TestClient(app, headers={"dapr-api-token": "t"}) as http:
-        yield Desk(http, ledger)
-        with ledger.read() as entry:
+    with starting(database_url, tmp_path, PACK) as toolbox:
+        yield Desk(toolbox)
+        with toolbox.ledger.read() as entry:
             assert checker.problems(entry.session, PACK) == ()
 
 
