@@ -11,6 +11,7 @@ import yaml
 from packs.refunds.request import Request
 from quartet.contracts.base import Fields, Json
 from quartet.contracts.effect import Commit, Outcome, Registration, Undo
+from quartet.contracts.person import Role
 from quartet.contracts.plan import Plan
 from quartet.contracts.work import Verdict, WorkResult
 from quartet.packs.load import load
@@ -50,7 +51,8 @@ class Desk:
         )
         plan = Plan.model_validate(drafted)
         self.toolbox.open_budget(of, requester)
-        sent = Registration(task=of, requester=requester, goal=goal, plan=plan)
+        roles: tuple[Role, ...] = () if requester == "anonymous" else ("submitter",)
+        sent = Registration(task=of, requester=requester, roles=roles, goal=goal, plan=plan)
         self.post("/callers/coordinator/plans", sent.model_dump(mode="json"))
         subtask = plan.subtasks[0].model_dump(mode="json")
         order: Fields = {"subtask": subtask, "attempt": 1, "given": [], "feedback": ""}
