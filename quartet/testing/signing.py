@@ -32,6 +32,7 @@ APPS = (
     "console",
     "specialist-documents",
     "specialist-finance",
+    "specialist-refunds",
 )
 
 

@@ -13,9 +13,10 @@ from quartet.contracts.base import Fields, Json
 from quartet.contracts.effect import Commit, Outcome, Registration, Undo
 from quartet.contracts.person import Role
 from quartet.contracts.plan import Plan
-from quartet.contracts.work import Verdict, WorkResult
+from quartet.contracts.work import Verdict, WorkOrder, WorkResult
 from quartet.packs.load import load
-from quartet.trust.digest import proposal_digest
+from quartet.testing.signing import judged, worked
+from quartet.trust.digest import digest, proposal_digest
 from services.models.providers.playbook import playbook_of
 from services.toolbox import checker
 from tests.unit.payables_desk import converse
@@ -68,13 +69,25 @@ class Desk:
             "review": {"order": order, "result": result.model_dump(mode="json")},
             "evidence": evidence,
         }
-        judged = converse(model, "critic.settle-refund", review, (), lambda *_: None)
-        assert judged["decision"] == "accept", judged
-        named = proposal_digest(of, "settle", 1, result)
+        said_of_it = converse(model, "critic.settle-refund", review, (), lambda *_: None)
+        assert said_of_it["decision"] == "accept", said_of_it
+        asked = WorkOrder(
+            task=of, pack="refunds", plan=digest(plan), subtask=plan.subtasks[0], attempt=1
+        )
+        named = proposal_digest(asked.plan, of, "settle", 1, result)
         verdict = Verdict(
             task=of, subtask="settle", attempt=1, proposal_digest=named, decision="accept"
         )
-        return Commit(task=of, subtask="settle", attempt=1, slot=1, result=result, verdict=verdict)
+        return Commit(
+            task=of,
+            subtask="settle",
+            attempt=1,
+            slot=1,
+            plan=asked.plan,
+            result=result,
+            signature=worked(asked, result, "specialist-refunds").signature,
+            verdict=judged(verdict),
+        )
 
     def commit(self, sent: Commit) -> Outcome:
         body = self.post("/callers/coordinator/commit", sent.model_dump(mode="json"))
