@@ -160,6 +160,8 @@ class ApprovalRequested(Contract):
     slot: int
     tool: Name
     effect: Line
+    amount: str | None = None
+    currency: str | None = None
     tier: Tier
     approvers: int
     group: Name

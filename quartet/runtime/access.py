@@ -3,8 +3,8 @@
 from typing import Any
 
 from quartet.contracts.matrix import VERBS, Verb, resolve
-from quartet.runtime.components import SECRETS, SIGNING_SEED
-from quartet.runtime.layout import MODELS, NAMESPACE, SIDECAR_TRUST_DOMAIN, App
+from quartet.runtime.components import NOTICE_SECRETS, SECRETS, SIGNING_SEED
+from quartet.runtime.layout import CONSOLE, MODELS, NAMESPACE, SIDECAR_TRUST_DOMAIN, App
 from quartet.runtime.shape import Shape
 from quartet.runtime.topics import publishing_rights
 
@@ -47,10 +47,11 @@ def _features(app: App, shape: Shape) -> list[Document]:
 
 
 def readable_secrets(app: App, shape: Shape) -> tuple[str, ...]:
-    """Return the names of the secrets that an app may read; models has its providers' keys too."""
+    """Return the names of the secrets that an app may read; models and console have more."""
     if not app.has_app:
         return ()
-    return (*OWN_SECRETS, *shape.provider_keys) if app.app_id == MODELS else OWN_SECRETS
+    more = {MODELS: shape.provider_keys, CONSOLE: NOTICE_SECRETS}
+    return (*OWN_SECRETS, *more.get(app.app_id, ()))
 
 
 def _secrets(app: App, shape: Shape) -> Document:

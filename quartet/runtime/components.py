@@ -18,6 +18,8 @@ CONVERSATIONS = "conversations"
 VERDICTS = "verdicts"
 SECRETS = "secretstore"
 REDIS_LOGIN = "REDIS_PASSWORD"
+NOTICE_SECRETS = ("SMTP_PASSWORD", "WEBHOOK_KEY")
+"""The console's: for the mail server, and for signing webhooks."""
 SIGNING_SEED = "SIGNING_SEED"
 
 # Redis acknowledges a message whose handler failed in time, so retries end before the processing

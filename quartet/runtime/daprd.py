@@ -89,10 +89,20 @@ def sidecar_environment(
     }
     if app_id == layout.MODELS:
         env |= {name: key for name, key in inherited.items() if PROVIDER_KEY.fullmatch(name)}
+    if app_id == layout.CONSOLE:
+        env |= _notice_secrets(data)
     if app_id != layout.CLIENT:
         env["DAPR_API_TOKEN"] = data.api_token(app_id).read_text().strip()
         env["APP_API_TOKEN"] = data.app_token(app_id).read_text().strip()
         env["QUARTET_SIGNING_SEED"] = data.signing_seed(app_id).read_text().strip()
+    return env
+
+
+def _notice_secrets(data: layout.DataFolder) -> dict[str, str]:
+    """Return what notices are signed and sent with; a mail server may want no password."""
+    env = {"QUARTET_WEBHOOK_KEY": data.webhook_key.read_text().strip()}
+    if data.smtp_password.exists():
+        env["QUARTET_SMTP_PASSWORD"] = data.smtp_password.read_text().strip()
     return env
 
 

@@ -47,6 +47,7 @@ CONTROL_PORTS: dict[str, int] = {
 CLIENT = "client"
 COORDINATOR = "coordinator"
 MODELS = "models"
+CONSOLE = "console"
 FIXED_APPS: dict[str, int] = {
     COORDINATOR: 1,
     "planner": 2,
@@ -54,7 +55,7 @@ FIXED_APPS: dict[str, int] = {
     MODELS: 4,
     "reader": 5,
     "toolbox": 6,
-    "console": 7,
+    CONSOLE: 7,
     CLIENT: 8,
 }
 FIRST_SPECIALIST = 11
@@ -250,6 +251,16 @@ class DataFolder:
     def signing_seed(self, app_id: str) -> Path:
         """Return the file with the seed of the keys that the app signs with."""
         return self.root / "apps" / app_id / "signing-seed"
+
+    @property
+    def webhook_key(self) -> Path:
+        """The key, in hexadecimal, with which the console signs the webhooks it sends."""
+        return self.root / "apps" / CONSOLE / "webhook-key"
+
+    @property
+    def smtp_password(self) -> Path:
+        """The password of the console's login at its mail server, where it has one."""
+        return self.root / "apps" / CONSOLE / "smtp-password"
 
     def redis_password(self, user: str) -> Path:
         """Return the file with the password of one Redis user."""

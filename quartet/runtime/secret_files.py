@@ -41,6 +41,7 @@ def make_secrets(data: DataFolder, app_ids: Sequence[str]) -> None:
         write_once(data.signing_seed(app_id), secrets.token_hex(32))
     for user in users():
         write_once(data.redis_password(user), secrets.token_urlsafe(32))
+    write_once(data.webhook_key, secrets.token_hex(32))
     _make_client_key(data)
 
 

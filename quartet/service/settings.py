@@ -9,6 +9,13 @@ from pathlib import Path
 from quartet.contracts.policy import MODES, Mode
 from quartet.trust.people import AUDIENCE, LOCAL_ISSUER
 
+DATABASES = {
+    "tasks": "coordinator",
+    "ledger": "toolbox",
+    "documents": "reader",
+    "notices": "console",
+}
+"""Each database by name, with the service that owns it."""
 MODELS_FILE = Path(__file__).resolve().parents[2] / "models.yaml"
 
 
@@ -50,7 +57,7 @@ class Settings:
         """Return the URL of a database: QUARTET_<NAME>_URL, else SQLite in the data folder."""
         if name in self.urls:
             return self.urls[name]
-        service = {"tasks": "coordinator", "ledger": "toolbox", "documents": "reader"}[name]
+        service = DATABASES[name]
         folder = self.data / service
         folder.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{folder / f'{name}.db'}"
@@ -78,7 +85,7 @@ def from_environment() -> Settings:
             else None,
             urls={
                 name: env[key]
-                for name in ("tasks", "ledger", "documents")
+                for name in DATABASES
                 if (key := f"QUARTET_{name.upper()}_URL") in env
             },
         )

@@ -2,8 +2,9 @@
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
@@ -35,30 +36,32 @@ from quartet.contracts.view import (
 from quartet.packs.load import load
 from quartet.packs.manifest import Manifest
 from quartet.resilience.failures import Abandon
+from quartet.service.database import connect, migrate
 from quartet.service.events import Hearing
 from quartet.service.people import Asker, asker_with
 from quartet.service.settings import Settings, from_environment
 from quartet.service.submission import parse, request_of
 from quartet.service.web import build_app, serve
-from quartet.sidecar.client import Sidecar
+from quartet.sidecar.client import SECRETS, Sidecar
 from quartet.trust.digest import task_id
 from quartet.trust.keys import Keyring
 from quartet.trust.submitters import attested
 from services.console.approvals import serve_approvals
 from services.console.audit import serve_audit
 from services.console.feed import Feed
+from services.console.notices.outbox import Outbox
+from services.console.notices.posting import Posting
 from services.console.shown import Shown
 
 HEARD: tuple[Topic, ...] = (
     "task-planned",
     "subtask-completed",
     "subtask-reviewed",
-    "approval-requested",
-    "approval-decided",
     "task-completed",
     "task-failed",
     "task-cancelled",
 )
+MIGRATIONS = Path(__file__).parent / "migrations"
 LONGEST_WAIT_S = 20.0
 MOST_WAITING = 200
 Watcher = Annotated[Asker, Depends(asker_with("submitter", *WHOLE_TENANT))]
@@ -74,15 +77,17 @@ class TooLarge(Abandon):
     status = 413
 
 
-def build(settings: Settings, sidecar: Sidecar) -> FastAPI:
-    """Return the app of the console."""
+def build(settings: Settings, sidecar: Sidecar, posting: Posting) -> FastAPI:
+    """Return the app of the console; notices are posted while it serves."""
     manifest = load(settings.pack).manifest
     feed = Feed()
-    app = build_app(settings, manifest, _nothing, open_paths=("/api/",))
+    app = build_app(settings, manifest, posting.running, open_paths=("/api/",))
     dapr = DaprApp(app)
     hearing = Hearing(Keyring(settings.service_keys), sidecar, sidecar)
     for topic in HEARD:
         hearing.listen(dapr, topic, feed.hear)
+    hearing.listen(dapr, "approval-requested", feed.and_then(posting.asked))
+    hearing.listen(dapr, "approval-decided", feed.and_then(posting.decided))
 
     api = APIRouter(prefix="/api")
     _serve_tasks(api, sidecar, manifest)
@@ -194,16 +199,14 @@ async def _body(request: Request) -> bytes:
     return bytes(content)
 
 
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
-
-
 def main() -> None:
     """Serve beside the sidecar."""
     settings = from_environment()
     sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
-    serve(build(settings, sidecar), settings)
+    url = settings.database("notices")
+    migrate(url, MIGRATIONS)
+    posting = Posting(Outbox(connect(url)), settings.data, partial(sidecar.secret, SECRETS))
+    serve(build(settings, sidecar, posting), settings)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from quartet.contracts.base import Fields
-from quartet.service.events import SUCCESS
+from quartet.service.events import SUCCESS, Handler
 
 KEPT = 2000
 
@@ -34,6 +34,15 @@ class Feed:
             )
             self._news.notify_all()
         return SUCCESS
+
+    def and_then(self, handler: Handler) -> Handler:
+        """Return a handler that keeps an event here once the given one has taken it."""
+
+        def heard(event: dict[str, Any]) -> dict[str, str]:
+            answer = handler(event)
+            return self.hear(event) if answer == SUCCESS else answer
+
+        return heard
 
     def after(self, number: int, wait_s: float) -> list[Fields]:
         """Return the events after a number; wait up to so many seconds when there is none.
