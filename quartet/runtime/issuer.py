@@ -47,6 +47,7 @@ def make_issuer(data: DataFolder) -> None:
         write_once(data.issuer_key, json.dumps({**key.as_dict(private=True), **named}) + "\n")
     listed = [one.model_dump(mode="json", exclude_none=True) for one in PEOPLE]
     write_once(data.people, _ABOUT + yaml.safe_dump({"people": listed}, sort_keys=False))
+    data.people.chmod(0o644)  # the console, under a user of its own, reads where notices go
 
 
 def people_of(path: Path) -> People:

@@ -19,7 +19,10 @@ from quartet.testing.signing import keyring, signer
 from quartet.trust.submitters import submitter
 from services.console.app import build
 from services.console.feed import Feed
+from services.console.notices.outbox import Outbox
+from services.console.notices.posting import Posting
 from services.console.shown import Shown
+from tests.unit.notices_desk import migrated
 
 ROUTES: dict[tuple[str, str], tuple[Role, ...]] = {
     ("POST", "/api/documents"): ("submitter",),
@@ -60,8 +63,15 @@ def sidecar() -> Calls:
 @pytest.fixture
 def http(tmp_path: Path, sidecar: Calls) -> Iterator[TestClient]:
     settings = Settings("console", 1, 1, 1, tmp_path, app_token="t")
-    with TestClient(build(settings, sidecar), raise_server_exceptions=False) as client:
+    engine = migrated(tmp_path)
+    posting = Posting(Outbox(engine), tmp_path, no_secret)
+    with TestClient(build(settings, sidecar, posting), raise_server_exceptions=False) as client:
         yield client
+    engine.dispose()
+
+
+def no_secret(name: str) -> str:
+    raise AssertionError(f"nobody is told, and {name} is asked for")
 
 
 def signed_in(folder: Path, *roles: Role) -> dict[str, str]:
