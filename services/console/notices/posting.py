@@ -1,4 +1,7 @@
-"""The console's part in notices: hears of approvals, and posts what is owed while it serves."""
+"""The console's part in notices: hears of approvals, and posts what is owed while it serves.
+
+That an event is genuine was established by who gives it on.
+"""
 
 import re
 import secrets
@@ -17,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from quartet.contracts.approval import ApprovalDecided, ApprovalRequested
 from quartet.contracts.person import People
 from quartet.resilience.failures import Abandon, Failing
-from quartet.service.events import RETRY, SUCCESS, said_by
+from quartet.service.events import RETRY, SUCCESS
 from quartet.service.log import get_logger
 from services.console.notices.channels import Secret, send_mail, send_webhook, unroutable
 from services.console.notices.outbox import Notice, Outbox
@@ -55,14 +58,13 @@ class Posting:
         keep: Callable[[Read, Notices, People, datetime], None],
     ) -> dict[str, str]:
         try:
-            said_by("/toolbox", event)
             news = contract.model_validate(event.get("data"))
             keep(news, *self._files_or_none(), self.clock())
         except ValidationError as error:
             log.warning("%s is no news: %s", event.get("type"), error.error_count())
         except Failing as error:
             log.warning("%s: %s", event.get("type"), error.failure.detail)
-            return SUCCESS if error.failure.title == "WrongSource" else RETRY
+            return RETRY
         return SUCCESS
 
     @contextmanager
