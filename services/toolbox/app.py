@@ -36,7 +36,6 @@ from quartet.trust.keys import Keyring
 from services.toolbox import compensation, plans, reading, values
 from services.toolbox.approvals.rounds import Rounds
 from services.toolbox.approvals.routes import APPROVALS, Approvals, serve_approvals
-from services.toolbox.approvals.rules import Rules
 from services.toolbox.audit import sequence
 from services.toolbox.audit.acts import note
 from services.toolbox.audit.story import check_seen, story
@@ -45,6 +44,7 @@ from services.toolbox.budgets.routes import serve_budgets
 from services.toolbox.budgets.sweep import closing
 from services.toolbox.chain import check_registration
 from services.toolbox.commit import commit
+from services.toolbox.governance import Governance
 from services.toolbox.jobs import Scheduler, registered
 from services.toolbox.ledger import Entry, Ledger, open_ledger
 from services.toolbox.operations import TOOLBOX, By, operate, roles_for
@@ -57,18 +57,22 @@ class Ports(Scheduler, Publisher, Protocol):
     """What the toolbox asks of its sidecar."""
 
 
+def governed(settings: Settings, pack: Pack, approvals: Approvals = APPROVALS) -> Governance:
+    """Return what governs a toolbox; raises BadPolicy for no policy, or one that fits not."""
+    policies = Policies(pack, settings.policy, settings.policy_mode)
+    return Governance(policies, Keyring(settings.service_keys), approvals.rules)
+
+
 def build(
     settings: Settings,
-    pack: Pack,
+    governance: Governance,
     ledger: Ledger,
     sidecar: Ports,
     approvals: Approvals = APPROVALS,
 ) -> FastAPI:
-    """Return the app over an open ledger; jobs are registered, rounds made while it serves.
-
-    Raises BadPolicy when the policy is missing or does not fit the pack.
-    """
-    policies = Policies(pack, settings.policy, settings.policy_mode)
+    """Return the app over an open ledger; jobs are registered, rounds made while it serves."""
+    policies = governance.policies
+    pack = policies.pack
     rounds = Rounds(ledger, sidecar, every_s=approvals.round_every_s)
 
     @contextmanager
@@ -81,9 +85,8 @@ def build(
         ledger.close()
 
     app = build_app(settings, pack.manifest, running)
-    keyring = Keyring(settings.service_keys)
-    _coordinator_routes(app, policies, ledger, keyring, approvals.rules, rounds)
-    tokens = Held(keyring, ledger)
+    _coordinator_routes(app, governance, ledger, rounds)
+    tokens = governance.tokens(ledger)
     _value_routes(app, pack, ledger, tokens)
     _audit_routes(app, pack, ledger)
     serve_approvals(app, ledger, approvals, rounds)
@@ -104,24 +107,26 @@ def build(
     return app
 
 
-def _coordinator_routes(  # noqa: PLR0913 - the parts that its verbs need
-    app: FastAPI, policies: Policies, ledger: Ledger, keyring: Keyring, rules: Rules, rounds: Rounds
+def _coordinator_routes(
+    app: FastAPI, governance: Governance, ledger: Ledger, rounds: Rounds
 ) -> None:
+    pack = governance.policies.pack
+
     @app.post("/callers/coordinator/plans")
     def register_plan(sent: Registration) -> Registered:
-        check_registration(keyring, sent)
+        check_registration(governance.keyring, sent)
         return ledger.settled(lambda entry: plans.register(entry, sent))
 
     @app.post("/callers/coordinator/commit")
     def commit_proposal(sent: Commit) -> Outcome:
-        outcome = commit(ledger, policies, keyring, sent, rules)
+        outcome = commit(ledger, governance, sent)
         if outcome.status == "held":
             rounds.poke()
         return outcome
 
     @app.post("/callers/coordinator/compensate")
     def compensate(sent: Undo) -> Undone:
-        return ledger.settled(lambda entry: compensation.compensate(entry, policies.pack, sent))
+        return ledger.settled(lambda entry: compensation.compensate(entry, pack, sent))
 
 
 def _value_routes(app: FastAPI, pack: Pack, ledger: Ledger, tokens: Held) -> None:
@@ -179,7 +184,7 @@ def main() -> None:
         pack = load(settings.pack)
         ledger = open_ledger(settings.database("ledger"), files, pack)
         sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
-        app = build(settings, pack, ledger, sidecar)
+        app = build(settings, governed(settings, pack), ledger, sidecar)
     except Failing as error:
         sys.exit(str(error))
     serve(app, settings)

@@ -3,35 +3,30 @@
 from quartet.contracts.base import Fields
 from quartet.contracts.effect import Commit, EffectStatus, Outcome
 from quartet.resilience.failures import Failing
-from quartet.trust.keys import Keyring
 from quartet.trust.sensitive import masked, masked_fields
 from services.toolbox import gate
-from services.toolbox.approvals.asking import ask, granted, raised
+from services.toolbox.approvals.asking import ask, granted
 from services.toolbox.approvals.ending import HELD, withdraw_effect
 from services.toolbox.approvals.evidence import Matter
-from services.toolbox.approvals.rules import RULES, Rules
+from services.toolbox.approvals.rules import Rules
 from services.toolbox.budgets.charging import charge_effect, note_refused
-from services.toolbox.chain import Chain
-from services.toolbox.labels.facts import facts
-from services.toolbox.labels.leaving import check_leaving
+from services.toolbox.governance import Governance
 from services.toolbox.ledger import Books, Entry, Ledger
 from services.toolbox.plans import locked
 from services.toolbox.policy.caps import count
-from services.toolbox.policy.live import InForce, Policies
-from services.toolbox.policy.ruling import movement, rule
+from services.toolbox.policy.live import InForce
+from services.toolbox.policy.ruling import movement
 from services.toolbox.tables import EffectRow
 
 
-def commit(
-    ledger: Ledger, policies: Policies, keyring: Keyring, sent: Commit, rules: Rules = RULES
-) -> Outcome:
+def commit(ledger: Ledger, governance: Governance, sent: Commit) -> Outcome:
     """Return what becomes of the effect key, applying its effect at most once, ever.
 
     Raises Failing when the gate or the tool refuses: nothing is applied, the refusal is audited.
     """
     try:
-        law = policies.in_force(ledger)
-        return ledger.settled(lambda entry: _through(entry, law, keyring, sent, rules))
+        law = governance.policies.in_force(ledger)
+        return ledger.settled(lambda entry: _through(entry, law, governance, sent))
     except Failing as error:
         if error.failure.advice == "retry-later":
             if error.failure.title != "LedgerAway":
@@ -45,17 +40,15 @@ def commit(
         raise
 
 
-def _through(entry: Entry, law: InForce, keyring: Keyring, sent: Commit, rules: Rules) -> Outcome:
+def _through(entry: Entry, law: InForce, governance: Governance, sent: Commit) -> Outcome:
     plan = locked(entry, sent.task)
     call = gate.normal_form(entry, law.pack, sent)
     if (row := gate.stored(entry, sent, call)) is not None and row.status != "held":
         return outcome_of(row)
     gate.check_verdict(sent, call)
     plan = gate.check_slot(sent, call, plan)
-    Chain(keyring, law.pack).check(sent, call, plan, seen=row is not None)
-    check_leaving(entry, law.pack, sent, call)
-    ruling = rule(entry, law, call, plan, facts(entry, law.pack, sent, call))
-    matter = Matter(law.pack, sent, call, plan, raised(ruling, sent.result.asks))
+    ruling = governance.ruling(entry, law, sent, call, plan)
+    matter, rules = Matter(law.pack, sent, call, plan, ruling), governance.rules
     if row is not None:
         return _held_before(entry, row, matter, rules)
     key = gate.natural_key(call)

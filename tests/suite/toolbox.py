@@ -15,7 +15,7 @@ from quartet.service.database import connect
 from quartet.service.settings import Settings, from_environment
 from quartet.service.web import serve
 from quartet.sidecar.client import Sidecar
-from services.toolbox.app import build
+from services.toolbox.app import build, governed
 from services.toolbox.ledger import Entry, Ledger, open_ledger
 from tests.suite.crashing import Points
 
@@ -83,7 +83,8 @@ def main() -> None:
     points = Points(settings.data / "crash")
     sidecar = CrashingSidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
     sidecar.points = points
-    app = build(settings, load(settings.pack), opened(settings, points), sidecar)
+    governance = governed(settings, load(settings.pack))
+    app = build(settings, governance, opened(settings, points), sidecar)
     serve(with_points(app, points), settings)
 
 

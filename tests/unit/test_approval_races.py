@@ -16,6 +16,7 @@ from services.toolbox.approvals.deciding import decide
 from services.toolbox.approvals.rounds import Rounds
 from services.toolbox.approvals.tables import OutboxRow
 from services.toolbox.commit import commit
+from services.toolbox.governance import Governance
 from services.toolbox.ledger import Ledger, open_ledger
 from services.toolbox.policy.live import Policies
 from tests.unit.test_approvals import desk, held, payments
@@ -127,7 +128,7 @@ def test_a_commit_while_somebody_decides_is_held_or_made_and_then_made_once(
     with replica(desk, ledger_url) as other:
 
         def again() -> str:
-            return commit(other, Policies(desk.pack), desk.keyring, sent).status
+            return commit(other, Governance(Policies(desk.pack), desk.keyring), sent).status
 
         answers = at_once([deciding(desk.ledger, asked, "approve", "ann"), again, again, again])
 
@@ -149,7 +150,7 @@ def test_a_decision_and_the_undoing_of_its_task_at_once_pay_nothing_twice(
 
         def again() -> str:
             try:
-                return commit(other, Policies(desk.pack), desk.keyring, sent).status
+                return commit(other, Governance(Policies(desk.pack), desk.keyring), sent).status
             except Failing as error:
                 return error.failure.title
 

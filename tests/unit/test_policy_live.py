@@ -12,7 +12,7 @@ from quartet.contracts.policy import Mode
 from quartet.packs.load import load
 from quartet.policy.texts import BadPolicy
 from quartet.service.settings import Settings
-from services.toolbox.app import build
+from services.toolbox.app import build, governed
 from services.toolbox.ledger import Ledger, open_ledger
 from services.toolbox.policy.live import SETTLED_S, Policies
 from services.toolbox.refusals import PolicyRefusal
@@ -153,4 +153,4 @@ def test_a_toolbox_without_a_sound_policy_does_not_start(place: Place, text: str
     settings = Settings("toolbox", 1, 1, 1, place.path.parent, policy=place.path)
 
     with pytest.raises(BadPolicy):
-        build(settings, PACK, place.ledger, Scheduled())
+        build(settings, governed(settings, PACK), place.ledger, Scheduled())

@@ -14,6 +14,7 @@ from quartet.contracts.effect import Commit, Outcome
 from quartet.packs.load import load
 from quartet.resilience.failures import Failing
 from services.toolbox.commit import commit
+from services.toolbox.governance import Governance
 from services.toolbox.ledger import Ledger, open_ledger
 from services.toolbox.operations import TOOLBOX, operate
 from services.toolbox.policy.live import Policies
@@ -51,7 +52,7 @@ def at_once(acts: Sequence[Callable[[], Got]]) -> list[Got]:
 
 
 def committing(ledger: Ledger, desk: Desk, sent: Commit) -> Callable[[], Outcome]:
-    return lambda: commit(ledger, Policies(desk.pack), desk.keyring, sent)
+    return lambda: commit(ledger, Governance(Policies(desk.pack), desk.keyring), sent)
 
 
 def test_one_commit_sent_by_many_at_once_is_one_effect(
@@ -94,7 +95,7 @@ def test_different_proposals_for_one_key_at_once_are_one_effect(
 
     def told(ledger: Ledger, sent: Commit) -> str:
         try:
-            return commit(ledger, Policies(desk.pack), desk.keyring, sent).status
+            return commit(ledger, Governance(Policies(desk.pack), desk.keyring), sent).status
         except Failing as error:
             return error.failure.title
 
@@ -128,7 +129,7 @@ def test_of_many_invoices_at_once_no_more_are_paid_than_was_received(
 
     def told(ledger: Ledger, sent: Commit) -> str:
         try:
-            return commit(ledger, Policies(desk.pack), desk.keyring, sent).status
+            return commit(ledger, Governance(Policies(desk.pack), desk.keyring), sent).status
         except Failing as error:
             return error.failure.title
 

@@ -26,7 +26,7 @@ from quartet.testing.signing import judged, keyring, worked
 from quartet.trust.digest import digest, proposal_digest
 from quartet.trust.keys import Keyring
 from services.toolbox import checker
-from services.toolbox.app import build
+from services.toolbox.app import build, governed
 from services.toolbox.approvals.rounds import Rounds
 from services.toolbox.approvals.routes import Approvals
 from services.toolbox.approvals.rules import RULES, Rules
@@ -388,7 +388,8 @@ def starting(
     clock = Clock()
     ledger = open_ledger(url, files, pack, clock)
     sidecar = Scheduled()
-    app = build(settings, pack, ledger, sidecar, Approvals(rules, round_every_s=None))
+    approvals = Approvals(rules, round_every_s=None)
+    app = build(settings, governed(settings, pack, approvals), ledger, sidecar, approvals)
     app.state.sign_in = NamesAsTokens("issuer", "audience", "keys")
     keys = keyring(folder)
     headers = {"dapr-api-token": "t"}
