@@ -16,6 +16,7 @@ from quartet.runtime.layout import DataFolder
 from quartet.runtime.secret_files import make_secrets
 from quartet.runtime.service_keys import EPOCHS_AHEAD, publish_keys, rotate
 from quartet.testing.signing import keyring, seed_of, signer
+from quartet.trust.chain import PROPOSAL, TASK_S, check, proposal_statement
 from quartet.trust.keys import EPOCH_S, LEEWAY_S, Keyring, Signer, derived, published
 from quartet.trust.signing import NotGenuine
 
@@ -137,6 +138,18 @@ def test_the_audit_verifies_with_the_key_of_any_past_epoch(tmp_path: Path) -> No
     token = signer("critic", at(NOW - EPOCH_S)).sign(STATEMENT, TYP)
 
     assert keyring(tmp_path, at(NOW)).verify(token, "critic", TYP, within_s=None) == STATEMENT
+
+
+def test_a_link_of_a_chain_is_taken_as_long_as_a_task_may_last(tmp_path: Path) -> None:
+    statement = proposal_statement("t-" + "1" * 24, "sha256:1", "sha256:2")
+    link = signer("critic", at(NOW)).sign(statement, PROPOSAL)
+    keyring(tmp_path, at(NOW))
+    path, end = tmp_path / "trust" / "services.jwks.json", 20_001 * EPOCH_S
+
+    check(Keyring(path, at(end + TASK_S - 1)), link, statement, "critic")
+    with pytest.raises(NotGenuine, match="has ended"):
+        check(Keyring(path, at(end + TASK_S + 1)), link, statement, "critic")
+    check(Keyring(path, at(end + 10 * TASK_S)), link, statement, "critic", within_s=None)
 
 
 def test_a_signer_goes_over_to_the_next_key_by_itself() -> None:
