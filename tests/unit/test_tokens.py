@@ -63,7 +63,7 @@ def claims(**changed: object) -> Fields:
             "rctx": {"requester": "ada", "tenant": "default"},
         }
     )
-    return given.model_dump(mode="json") | changed  # type: ignore[operator]
+    return given.model_dump(mode="json") | changed
 
 
 def test_a_token_says_for_whom_what_and_for_how_long_it_is(keys: Keyring) -> None:

@@ -274,7 +274,9 @@ def test_an_effect_key_reused_with_another_payload_is_refused(
         "subtask": settle.id,
         "attempt": settle.attempt,
         "slot": 1,
+        "plan": "sha256:" + "0" * 64,
         "result": result,
+        "signature": "",
         "verdict": settle.verdict.model_dump(mode="json") if settle.verdict else None,
     }
 
