@@ -16,6 +16,7 @@ from services.toolbox.plans import locked
 from services.toolbox.policy.caps import count
 from services.toolbox.policy.live import InForce
 from services.toolbox.policy.ruling import movement
+from services.toolbox.policy.telling import tell
 from services.toolbox.tables import EffectRow
 
 
@@ -86,6 +87,8 @@ def _run(entry: Entry, row: EffectRow, matter: Matter) -> Outcome:
     row.result = result.model_dump(mode="json")
     if (moves := movement(matter.pack, call, matter.plan)) is not None:
         count(entry, row.task, row.slot, moves)
+    if matter.ruling.tier == "notify":
+        tell(entry, row, matter.ruling)
     return _end(entry, row)
 
 

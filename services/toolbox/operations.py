@@ -34,7 +34,7 @@ class Case(Contract):
 
     task: TaskId
     slot: int
-    kind: Literal["not-undone", "freed", "held"]
+    kind: Literal["not-undone", "freed", "told", "held"]
     says: str
 
 
@@ -67,7 +67,7 @@ class Records(Contract):
 
 
 def list_cases(arguments: NoArguments, books: ToolBooks) -> Cases:
-    """List what waits for a person: held effects, effects not undone, duplicates of freed ones."""
+    """List what a person has to see: effects held, not undone or told of, duplicates of freed."""
     del arguments
     held = books.session.scalars(
         select(ApprovalRow).where(ApprovalRow.state.in_(OPEN)).order_by(ApprovalRow.id)

@@ -152,12 +152,12 @@ class AuditHead(Base):
 
 
 class ManualCaseRow(Base):
-    """What a person has to look at: an effect not undone, a duplicate whose first was freed."""
+    """What a person has to see: an effect not undone, one told of, a duplicate of a freed one."""
 
     __tablename__ = "manual_cases"
     task: Mapped[str] = mapped_column(String(26), primary_key=True)
     slot: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(16), primary_key=True)
-    """not-undone or freed"""
+    """not-undone, freed or told"""
     says: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime]

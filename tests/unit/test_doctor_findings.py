@@ -132,3 +132,8 @@ def test_a_user_of_its_own_is_nobody_else_s(uid: int | None, why_not: str, state
 
     assert finding.state == state
     assert why_not in finding.seen
+
+
+@pytest.mark.parametrize(("mode", "state"), [("enforce", "protected"), ("log-only", "open")])
+def test_a_policy_that_is_only_logged_protects_nothing(mode: str, state: str) -> None:
+    assert findings.policy_mode(PLANNER, mode).state == state

@@ -7,9 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from quartet.contracts.effect import Outcome
+from quartet.contracts.effect import Commit, Outcome
+from services.toolbox.commit import commit
+from services.toolbox.governance import Governance
+from services.toolbox.policy.live import Policies
 from services.toolbox.tables import AuditRow
-from tests.unit.toolbox_desk import OTHER_IBAN, Desk, credit_note, invoice, opened, task, vendor
+from tests.unit.toolbox_desk import (
+    OTHER_IBAN,
+    Desk,
+    credit_note,
+    invoice,
+    opened,
+    order,
+    propose,
+    result,
+    task,
+    vendor,
+)
 
 OTHER, TWIN = vendor("V-2", iban=OTHER_IBAN), vendor("V-3")
 
@@ -19,6 +33,11 @@ def desk(ledger_url: str, tmp_path: Path) -> Iterator[Desk]:
     with opened(ledger_url, tmp_path, vendor(), OTHER, TWIN) as desk:
         yield desk
         assert desk.problems() == ()
+
+
+def governed(desk: Desk, policies: Policies, sent: Commit) -> Outcome:
+    """Commit under another policy than the desk's own."""
+    return commit(desk.ledger, Governance(policies, desk.keyring), sent)
 
 
 def paying(desk: Desk, units: str, times: int, first: int = 1) -> list[Outcome]:
@@ -105,6 +124,38 @@ def test_a_credit_is_not_counted_for_the_payee(desk: Desk) -> None:
     desk.pay(task(8), credit_note("G-1", units="90"))
 
     assert desk.pay(task(9), invoice("R-9", units="70")).status == "applied"
+
+
+def test_a_call_of_tier_notify_acts_and_is_listed_for_people(desk: Desk, tmp_path: Path) -> None:
+    text = desk.pack.text("policy.cedar")
+    told = """@id("payables.told") @reason("somebody wants to know")
+        forbid (
+          principal, action == Action::"autonomous", resource == Tool::"ask_about_invoice"
+        );"""
+    path = tmp_path / "policy.cedar"
+    path.write_text(text + told)
+    desk.register(task(1))
+    asked = order(task(1), result(propose("ask_about_invoice", reason="May I?")))
+
+    outcome = governed(desk, Policies(desk.pack, path), asked)
+
+    cases = desk.operate("list_cases")["cases"]
+    assert (outcome.status, outcome.tier) == ("applied", "notify")
+    assert isinstance(cases, list)
+    assert [c["kind"] for c in cases if isinstance(c, dict)] == ["told"]
+
+
+def test_log_only_applies_what_only_the_pack_held_and_records_what_it_would_be(desk: Desk) -> None:
+    match = desk.matched(task(1), invoice(units="101"))
+    sent = order(task(1), result(propose("schedule_payment", match=match)))
+
+    outcome = governed(desk, Policies(desk.pack, mode="log-only"), sent)
+
+    with desk.ledger.read() as entry:
+        row = entry.session.query(AuditRow).filter_by(kind="policy-decided").one()
+        body = json.loads(row.record)["body"]
+    assert (outcome.status, outcome.tier) == ("applied", "autonomous")
+    assert (body["mode"], body["tier"], body["logged"]) == ("log-only", "autonomous", "approve")
 
 
 def test_every_decision_is_on_record_with_its_facts_policies_and_version(desk: Desk) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 import httpx
+import psutil
 import redis
 
 from quartet.contracts.matrix import VERBS, resolve
@@ -43,7 +44,7 @@ def _tried(service: str, check: str, look: Check) -> list[Finding]:
     """Return the findings of a look, or that it could not be made."""
     try:
         return look()
-    except (NoAnswer, OSError, httpx.HTTPError, redis.RedisError) as error:
+    except (NoAnswer, OSError, httpx.HTTPError, redis.RedisError, psutil.Error) as error:
         return [unknown(service, check, f"{type(error).__name__}: {error}"[:200])]
 
 
@@ -106,6 +107,8 @@ def _services(data: DataFolder, shape: Shape) -> Iterator[Finding]:
             caller = next(a for a in shape.apps if a.app_id in calling and a.app_id != app.app_id)
             for check, look in _looks(data, shape, app, caller, visitor).items():
                 yield from _tried(app.app_id, check, look)
+            if app.app_id == "toolbox":
+                yield from _tried("toolbox", "policy mode", partial(_policy_mode, app, sockets))
 
 
 def _looks(
@@ -136,6 +139,11 @@ def _looks(
             findings.denied(app, caller.app_id, *visitor.call(caller, app))
         ]
     return looks
+
+
+def _policy_mode(app: App, sockets: tuple[looking.Listening, ...]) -> list[Finding]:
+    told = looking.environment_of(sockets, app.app_port)
+    return [findings.policy_mode(app, told.get("QUARTET_POLICY_MODE") or "enforce")]
 
 
 def _sidecar_door(app: App, visitor: looking.Visitor) -> Finding:

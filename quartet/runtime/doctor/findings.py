@@ -114,6 +114,12 @@ def denied(app: App, caller: str, status: int, body: str) -> Finding:
     return found(app.app_id, "access control", seen, GENERATE, holds=by_the_list)
 
 
+def policy_mode(app: App, mode: str) -> Finding:
+    """Judge in which mode the policy is applied; in log-only a pack's limits hold nothing."""
+    todo = f"take QUARTET_POLICY_MODE away: {RESTART}"
+    return found(app.app_id, "policy mode", mode, todo, holds=mode == "enforce")
+
+
 def own_user(app: App, uid: int | None, others: Collection[int], why_not: str) -> Finding:
     """Judge under which user a service runs."""
     alone = uid is not None and uid != 0 and uid not in others

@@ -53,6 +53,14 @@ def user_of(sockets: Sequence[Listening], port: int) -> int | None:
     return None
 
 
+def environment_of(sockets: Sequence[Listening], port: int) -> dict[str, str]:
+    """Return the environment of the process that listens on a port; raises OSError for none."""
+    for socket in sockets:
+        if socket.port == port and socket.pid is not None:
+            return psutil.Process(socket.pid).environ()
+    raise OSError(f"nothing listens on port {port}")
+
+
 class Visitor:
     """Sends requests to apps and sidecars as anybody on this machine could."""
 
