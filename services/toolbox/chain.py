@@ -14,7 +14,7 @@ from quartet.trust.chain import (
 from quartet.trust.keys import Keyring
 from quartet.trust.signing import NotGenuine
 from services.toolbox.gate import Call
-from services.toolbox.plans import plan_of, registration_of
+from services.toolbox.plans import registration_of
 from services.toolbox.refusals import PolicyRefusal
 from services.toolbox.tables import PlanRow
 
@@ -43,10 +43,10 @@ class Chain:
 
         ``seen``: this very proposal is held already, so its links may be as old as they like.
         """
-        self._check_plan(sent, plan)
+        registered = self._check_plan(sent, plan)
         within_s = None if seen else TASK_S
         proposed = proposal_statement(sent.task, plan.digest, call.proposal_digest)
-        kind = next(s.kind for s in plan_of(plan).subtasks if s.id == sent.subtask)
+        kind = next(s.kind for s in registered.plan.subtasks if s.id == sent.subtask)
         specialist = self.pack.app_of(kind)
         try:
             check(self.keyring, sent.signature, proposed, specialist, within_s)
@@ -65,8 +65,8 @@ class Chain:
                 "VerdictNotGenuine",
             ) from error
 
-    def _check_plan(self, sent: Commit, plan: PlanRow) -> None:
-        """Refuse another plan than the registered one, and one that was changed in the ledger."""
+    def _check_plan(self, sent: Commit, plan: PlanRow) -> Registration:
+        """Refuse another plan than the registered one, or one changed in the ledger; return it."""
         registered = registration_of(plan)
         statement = plan_statement(registered)
         if not sent.plan == plan.digest == statement["plan"]:
@@ -82,3 +82,4 @@ class Chain:
                 f"The registered plan of {sent.task} is not what the coordinator signed: {error}.",
                 "PlanNotGenuine",
             ) from error
+        return registered
