@@ -52,7 +52,7 @@ def verdict_statement(verdict: Verdict) -> Fields:
 
 
 def check(
-    keyring: Keyring, signature: str, statement: Fields, by: str, within_s: float | None = TASK_S
+    keyring: Keyring, signature: str, statement: Fields, by: str, within_s: float = TASK_S
 ) -> None:
     """Raise NotGenuine unless ``by`` has signed just this statement of a plan, proposal, verdict.
 

@@ -1,6 +1,7 @@
 """The gate's check of the signed chain: plan, proposal, verdict, each by whom it has to be."""
 
 from dataclasses import dataclass
+from math import inf
 
 from quartet.contracts.effect import Commit, Registration
 from quartet.packs.load import Pack
@@ -44,7 +45,7 @@ class Chain:
         ``seen``: this very proposal is held already, so its links may be as old as they like.
         """
         registered = self._check_plan(sent, plan)
-        within_s = None if seen else TASK_S
+        within_s = inf if seen else TASK_S
         proposed = proposal_statement(sent.task, plan.digest, call.proposal_digest)
         kind = next(s.kind for s in registered.plan.subtasks if s.id == sent.subtask)
         specialist = self.pack.app_of(kind)
@@ -76,7 +77,7 @@ class Chain:
                 "OtherPlan",
             )
         try:
-            check(self.keyring, registered.signature, statement, COORDINATOR, None)
+            check(self.keyring, registered.signature, statement, COORDINATOR, inf)
         except NotGenuine as error:
             raise PolicyRefusal(
                 f"The registered plan of {sent.task} is not what the coordinator signed: {error}.",
