@@ -58,7 +58,7 @@ class ScriptedModel(Endpoint):
         headers = {name.lower(): value for name, value in handler.headers.items()}
         self.received.append(Received(handler.path, headers, body))
         skill = str(body["model"])
-        script = next(self.told.get(skill, iter(())), None) or _right(skill, body)
+        script = next(self.told.get(skill, iter(())), None) or by_rules(skill, body)
         script(Exchange(handler, self.over))
 
     @contextmanager
@@ -78,12 +78,22 @@ class ScriptedModel(Endpoint):
         """Return the requests for a skill since the last script was set."""
         return [one.body for one in self.received if one.body["model"] == skill]
 
-    def models_file(self, path: Path) -> Path:
-        """Write the models.yaml that routes every skill here."""
+    def models_file(self, path: Path, prices: Mapping[str, str] | None = None) -> Path:
+        """Write the models.yaml that routes every skill here.
+
+        ``prices`` are US dollars per million output tokens by skill; other skills cost nothing.
+        """
+        priced = prices or {}
         manifest = load(PACK).manifest
         skills = chain.from_iterable(skills_of(caller, manifest) for caller in CALLERS)
         routes = [
-            {"skills": skill, "provider": "scripted", "model": skill, "timeout_s": TIMEOUT_S}
+            {
+                "skills": skill,
+                "provider": "scripted",
+                "model": skill,
+                "timeout_s": TIMEOUT_S,
+                "usd_per_million_output": priced.get(skill, "0"),
+            }
             for skill in skills
         ]
         provider = {"kind": "openai", "base_url": self.base_url}
@@ -105,7 +115,7 @@ def _rules() -> Playbook:
     return playbook_of(load(PACK))
 
 
-def _right(skill: str, body: Mapping[str, Json]) -> Script:
+def by_rules(skill: str, body: Mapping[str, Json]) -> Script:
     """Return what the pack's rules answer."""
     done = _rules().complete(request_of(skill, body), Route("rules", "rules"))
     return answering(done.message.model_dump(mode="json", exclude_none=True), done.finish_reason)
