@@ -35,13 +35,13 @@ def reserve(entry: Entry, manifest: Manifest, producer: Name, sent: Reserve) -> 
     task = budgeted(entry, sent.task)
     call = call_of(sent)
     last = _last(entry, call)
-    if last is not None and last.state == "open":
-        close_unknown(entry, last, "it was asked for again")
     row = _row(entry, producer, sent, call, last.number + 1 if last else 1)
     refused = put_off(entry, manifest.watch, row)
     if refused is not None:
         wait(entry, task, row.caller)
         return refused
+    if last is not None and last.state == "open":
+        close_unknown(entry, last, "it was asked for again")
     refused = taken(entry, manifest.budgets, task, row)
     if refused is not None:
         return refused
