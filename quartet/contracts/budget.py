@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from quartet.contracts.base import Contract, Digest, Line, Name, Share, TaskId, Usd
+from quartet.contracts.base import Contract, Digest, Instant, Line, Name, Share, TaskId, Usd
 from quartet.contracts.person import DEFAULT_TENANT
 
 Scope = Literal["task", "agent", "user", "day"]
@@ -113,3 +113,9 @@ class Released(Contract):
     """Whether the reservation was still open."""
 
     released: bool
+
+
+class Waits(Contract):
+    """Since when a task's calls wait for a person; None when they do not."""
+
+    since: Instant | None = None

@@ -28,6 +28,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("toolbox", "POST", "tools/*", (SPECIALISTS, "critic")),
     Verb("toolbox", "GET", "values/*/*", (SPECIALISTS, "critic")),
     Verb("toolbox", "POST", "budgets", ("coordinator",)),
+    Verb("toolbox", "GET", "waits/*", ("coordinator",)),
     Verb("toolbox", "POST", "reserve", ("models", "reader")),
     Verb("toolbox", "POST", "release", ("models", "reader")),
     Verb("toolbox", "POST", "settle", ("models", "reader")),

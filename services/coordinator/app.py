@@ -50,6 +50,7 @@ from services.coordinator.messages import (
 )
 from services.coordinator.notary import Notary
 from services.coordinator.outside import Outside
+from services.coordinator.pausing import Pauses
 from services.coordinator.store import TaskStore
 from services.coordinator.sweep import Sweep
 from services.coordinator.tables import DeadLetterRow
@@ -104,6 +105,7 @@ class Coordinator:
             publisher,
             self.steps.finish_task,
             more=(
+                Pauses(self.store, invoker).give_time,
                 self.wakings.read_decisions,
                 self.wakings.wake_decided,
                 self.notary.attest,

@@ -19,6 +19,7 @@ TABLE: dict[tuple[str, str, str], set[str]] = {
     ("toolbox", "POST", "tools/*"): SPECIALISTS | {"critic"},
     ("toolbox", "GET", "values/*/*"): SPECIALISTS | {"critic"},
     ("toolbox", "POST", "budgets"): {"coordinator"},
+    ("toolbox", "GET", "waits/*"): {"coordinator"},
     ("toolbox", "POST", "reserve"): {"models", "reader"},
     ("toolbox", "POST", "release"): {"models", "reader"},
     ("toolbox", "POST", "settle"): {"models", "reader"},

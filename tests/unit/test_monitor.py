@@ -1,6 +1,7 @@
 """The monitor: what is unusual as pure logic, and an agent warned, paused and resumed."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,23 @@ def test_a_cycle_of_calls_is_a_loop(desk: Desk) -> None:
 
     assert came_to.count("read") == 21
     assert came_to[-1] == "AgentPaused"
+
+
+def test_a_task_waits_as_long_as_its_agent_is_paused(desk: Desk) -> None:
+    def waits() -> bool:
+        answer = desk.http.get(f"/callers/coordinator/waits/{task(1)}")
+        return bool(answer.json()["since"])
+
+    assert not waits()
+    desk.operate("pause_agent", {"app_id": AGENT, "why": "it looks odd"})
+    assert not waits()
+
+    read(desk, 1)
+    assert waits()
+
+    desk.operate("resume_agent", {"app_id": AGENT})
+    assert waits()
+    desk.clock.now += timedelta(minutes=7)
+    assert not waits()
+    read(desk, 1)
+    assert not waits()

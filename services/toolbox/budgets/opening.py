@@ -1,5 +1,6 @@
 """Opening a task's budget, and what a person answers at its soft limit."""
 
+from datetime import datetime, timedelta
 from typing import Literal
 
 from quartet.contracts.base import Fields, TaskId
@@ -7,8 +8,10 @@ from quartet.contracts.budget import Budgets, Opened, Opening
 from services.toolbox.budgets.accounts import Account, find, open_account
 from services.toolbox.budgets.tables import BudgetedTaskRow
 from services.toolbox.ledger import Entry
+from services.toolbox.monitor.tables import AgentRow
 from services.toolbox.refusals import NotThere, PolicyRefusal
 
+LOOKS = timedelta(minutes=6)
 Answer = Literal["allowed", "refused"]
 
 
@@ -53,3 +56,17 @@ def answer(entry: Entry, task: TaskId, given: Answer, why: str) -> str:
         account.soft_usd_nano = None
     entry.record("console", f"budget-{given}", task, {"why": why})
     return f"{task}: more money is {given}"
+
+
+def waits_since(entry: Entry, task: TaskId) -> datetime | None:
+    """Return since when a task's calls wait for a person.
+
+    A resumed agent's workflows look again within ``LOOKS``, so its tasks wait for so long yet.
+    """
+    row = entry.session.get(BudgetedTaskRow, task)
+    if row is None or row.waits_for is None:
+        return None
+    agent = entry.session.get(AgentRow, row.waits_for)
+    if agent is not None and agent.state == "running" and entry.now - agent.changed_at > LOOKS:
+        return None
+    return row.waits_since

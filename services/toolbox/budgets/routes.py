@@ -4,13 +4,13 @@ from typing import TypeVar
 
 from fastapi import FastAPI
 
-from quartet.contracts.base import Name
-from quartet.contracts.budget import Opened, Opening, Release, Released, Reserve, Reserved
+from quartet.contracts.base import Name, TaskId
+from quartet.contracts.budget import Opened, Opening, Release, Released, Reserve, Reserved, Waits
 from quartet.packs.load import Pack
 from quartet.resilience.failures import Failing
 from quartet.service.tokens import TxnToken
 from services.toolbox.budgets.ending import release
-from services.toolbox.budgets.opening import open_budget
+from services.toolbox.budgets.opening import open_budget, waits_since
 from services.toolbox.budgets.reserving import reserve
 from services.toolbox.ledger import Ledger
 from services.toolbox.tokens import Held
@@ -25,6 +25,11 @@ def serve_budgets(app: FastAPI, pack: Pack, ledger: Ledger, tokens: Held) -> Non
     @app.post("/callers/coordinator/budgets")
     def open_(sent: Opening) -> Opened:
         return ledger.settled(lambda entry: open_budget(entry, budgets, sent))
+
+    @app.get("/callers/coordinator/waits/{task}")
+    def waits(task: TaskId) -> Waits:
+        with ledger.read() as entry:
+            return Waits(since=waits_since(entry, task))
 
     @app.post("/callers/{caller}/reserve")
     def reserve_(caller: Name, sent: Reserve, txn_token: TxnToken = "") -> Reserved:
