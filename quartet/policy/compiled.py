@@ -45,14 +45,39 @@ def cut(
 
 
 def _concerns(policy: pst.Template, action: str, tool: str) -> bool:
-    match policy.action:
+    return _names(policy.action, action) and only(policy.resource) in (None, tool)
+
+
+def _names(scope: pst.ActionConstraint, action: str) -> bool:
+    match scope:
         case pst.ActionEq(entity=entity):
-            named = entity.id == action
+            return entity.id == action
         case pst.ActionIn(entities=entities):
-            named = action in {e.id for e in entities}
+            return action in {e.id for e in entities}
         case pst.ScopeAny():
-            named = True
-    return named and only(policy.resource) in (None, tool)
+            return True
+
+
+def reach(policy: pst.Template, actions: Iterable[str]) -> frozenset[str]:
+    """Return the actions at which a forbid that applied to one call applies to it as well.
+
+    A condition may look at the action itself; then nothing is known of another one.
+    """
+    if policy.effect != "forbid" or _reads_action(policy.clauses):
+        return frozenset()
+    return frozenset(action for action in actions if _names(policy.action, action))
+
+
+def _reads_action(node: object) -> bool:
+    if isinstance(node, pst.Var):
+        return node.name == "action"
+    if isinstance(node, tuple):
+        return any(_reads_action(part) for part in node)
+    if isinstance(node, dict):
+        return any(_reads_action(part) for part in node.values())
+    if is_dataclass(node) and not isinstance(node, type):
+        return any(_reads_action(getattr(node, f.name)) for f in fields(node))
+    return False
 
 
 def only(scope: pst.PrincipalOrResourceConstraint) -> str | None:

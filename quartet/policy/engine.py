@@ -7,7 +7,7 @@ import cedarpy
 
 from quartet.contracts.base import Digest
 from quartet.contracts.policy import Mode, Ruling, Tier
-from quartet.policy.compiled import cut
+from quartet.policy.compiled import cut, reach
 from quartet.policy.facts import CallFacts
 from quartet.policy.texts import Names, Texts, parsed
 
@@ -42,11 +42,15 @@ class _Answer:
 
 @dataclass(frozen=True)
 class Policy:
-    """A checked policy: by action and tool what can speak of it, and annotations by id."""
+    """A checked policy: by action and tool what can speak of it; by id, annotations and reach.
+
+    A forbid that applied is known to apply at every action it reaches, so those are not asked.
+    """
 
     version: Digest
     cuts: Mapping[tuple[str, str], cedarpy.PolicySet] = field(repr=False)
     annotations: Mapping[str, Mapping[str, str]] = field(repr=False)
+    reaches: Mapping[str, frozenset[str]] = field(repr=False)
 
     def rule(self, facts: CallFacts, mode: Mode = "enforce") -> Ruling:
         """Return the least tier that is permitted; deny when none is, or when one errs.
@@ -58,6 +62,8 @@ class Policy:
         loosest: Step | None = None
         context = facts.context()
         for step in STEPS:
+            if mode == "enforce" and any(step.action in self.reaches[p] for p in against):
+                continue
             answer = self._ask(step, facts, context)
             if answer.errors:
                 return self._deny(against, answer.errors)
@@ -116,4 +122,5 @@ def policy_of(texts: Texts, names: Names) -> Policy:
     policies = [p for s in parsed(texts, names) for p in s.static_policies.values()]
     cuts = cut(policies, [s.action for s in STEPS], names.tools)
     annotations = {p.annotations["id"]: p.annotations for p in policies}
-    return Policy(texts.version, cuts, annotations)
+    reaches = {p.annotations["id"]: reach(p, [s.action for s in STEPS]) for p in policies}
+    return Policy(texts.version, cuts, annotations, reaches)

@@ -189,6 +189,8 @@ CONDITIONS = (
     'principal == App::"reader"',
     'context.unconfirmed.contains("iban")',
     "context.hour > 18",
+    'action == Action::"autonomous"',
+    'action != Action::"notify" && context.amount.greaterThan(decimal("49.00"))',
 )
 FORBIDS = st.lists(
     st.tuples(st.lists(st.sampled_from(ACTIONS), min_size=1), st.sampled_from(CONDITIONS)),
