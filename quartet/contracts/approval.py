@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from quartet.contracts.base import (
     Contract,
@@ -149,6 +149,21 @@ class ApprovalDecision(Said):
     """What a person decides, and says with it."""
 
     decision: DecisionKind
+
+
+class SpokenDecision(ApprovalDecision):
+    """What a registered sender signs for a person: once under this id, within five minutes."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{8,100}$")]
+    at: Instant
+    person: str
+    approval: int
+
+
+class SignedDecision(Contract):
+    """A SpokenDecision as a compact JWS of its sender."""
+
+    jws: Annotated[str, StringConstraints(max_length=16_384)]
 
 
 class ApprovalRequested(Contract):

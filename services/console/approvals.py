@@ -12,7 +12,9 @@ from quartet.contracts.approval import (
     ApprovalView,
     DecisionKind,
     Said,
+    SignedDecision,
 )
+from quartet.contracts.view import Done
 from quartet.service.people import Asker, asker_of
 from quartet.sidecar.client import Sidecar
 
@@ -40,3 +42,8 @@ def serve_approvals(api: APIRouter, sidecar: Sidecar) -> None:
         sent = ApprovalDecision(decision=decision, **said.model_dump())
         own = sidecar.for_person(asker.token)
         return own.call("toolbox", f"approvals/{approval}/decide", sent, ApprovalView)
+
+    @api.post("/webhooks/decisions")
+    def take_signed(sent: SignedDecision) -> Done:
+        """Pass on what a registered sender signed; the toolbox verifies it, nobody signs in."""
+        return sidecar.call("toolbox", "signed-decisions", sent, Done)

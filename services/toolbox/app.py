@@ -36,6 +36,7 @@ from quartet.trust.keys import Keyring
 from services.toolbox import compensation, plans, reading, values
 from services.toolbox.approvals.rounds import Rounds
 from services.toolbox.approvals.routes import APPROVALS, Approvals, serve_approvals
+from services.toolbox.approvals.spoken import serve_spoken
 from services.toolbox.audit import sequence
 from services.toolbox.audit.acts import note
 from services.toolbox.audit.story import check_seen, story
@@ -90,6 +91,8 @@ def build(
     _value_routes(app, pack, ledger, tokens)
     _audit_routes(app, pack, ledger)
     serve_approvals(app, ledger, approvals, rounds)
+    senders = settings.data / "trust" / "webhooks.jwks.json"
+    serve_spoken(app, ledger, senders, approvals.rules, rounds.poke)
     serve_budgets(app, pack, ledger, tokens)
 
     @app.post("/callers/console/operations/{name}")
