@@ -45,10 +45,14 @@ class Priced:
         """Submit a clean invoice with so much money; return the task's id."""
         return self.client.pay(clean_invoice(), limits={"budget": {"cost_usd": cost_usd}})
 
-    def account(self, task: str) -> AccountView:
-        """Return the budget of a task as it stands."""
+    def accounts(self, task: str) -> tuple[AccountView, ...]:
+        """Return the budget of a task as it stands; nothing before the task is claimed."""
         found = self.client.operate("show_budgets", {"scope": "task", "name": task})
-        (account,) = Accounts.model_validate(found).accounts
+        return Accounts.model_validate(found).accounts
+
+    def account(self, task: str) -> AccountView:
+        """Return the budget of a task that was claimed."""
+        (account,) = self.accounts(task)
         return account
 
     def spent(self, task: str) -> Decimal:
@@ -57,7 +61,7 @@ class Priced:
 
     def waits_for(self, task: str) -> str:
         """Return for whom the calls of a task wait."""
-        return self.account(task).waits_for
+        return "".join(account.waits_for for account in self.accounts(task))
 
     def kinds(self, task: str | None = None) -> list[str]:
         """Return the kinds of what is on record, oldest first."""
