@@ -5,13 +5,15 @@ No row is read before it is written: of many writers at once, those whose update
 
 from typing import NamedTuple
 
-from sqlalchemy import Update, and_, or_, update
+from sqlalchemy import BigInteger, BindParameter, and_, bindparam, or_, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from quartet.contracts.budget import Budgets, Caps, Scope
 from services.toolbox.budgets.standing import MEASURES, Standing, Use, nano
 from services.toolbox.budgets.tables import AccountRow, BudgetedTaskRow
 from services.toolbox.ledger import Entry
+
+Parameters = dict[str, str | int]
 
 
 class Account(NamedTuple):
@@ -23,7 +25,7 @@ class Account(NamedTuple):
 
 
 class Full(Exception):
-    """An account has no room for a call; taking from the ones before it is to be undone."""
+    """An account has no room for a call."""
 
     def __init__(self, account: Account, standing: Standing) -> None:
         """Take the account as it stands."""
@@ -58,30 +60,25 @@ def open_account(entry: Entry, account: Account, caps: Caps, soft: float = 1.0) 
     return row
 
 
-def take(
-    entry: Entry, accounts: tuple[Account, ...], use: Use, caps: Budgets, side: str = "reserved"
-) -> None:
-    """Add a call's use to every account, or raise Full for the first without room."""
-    for account in accounts:
-        if _taken(entry, account, use, side):
+def take(entry: Entry, accounts: tuple[Account, ...], use: Use, caps: Budgets) -> None:
+    """Reserve a call's use on every account; raise Full for one without room, nothing taken."""
+    for place, account in enumerate(accounts):
+        if _taken(entry, account, use):
             continue
         if account.scope != "task" and find(entry, account) is None:
             open_account(entry, account, getattr(caps, account.scope))
-            if _taken(entry, account, use, side):
+            if _taken(entry, account, use):
                 continue
+        move(entry, accounts[:place], back=use, spent=Use())
         raise Full(account, standing_of(entry, account))
 
 
 def move(entry: Entry, accounts: tuple[Account, ...], back: Use, spent: Use) -> None:
     """Take a reservation back from every account and add what was spent in its place."""
-    changes = {
-        f"{side}_{name}": getattr(AccountRow, f"{side}_{name}") + sign * amount
-        for side, sign, use in (("reserved", -1, back), ("spent", 1, spent))
-        for name, amount in use.items()
-        if amount
-    }
-    for account in accounts if changes else ():
-        entry.session.execute(_updating(account).values(changes))
+    amounts: Parameters = {f"back_{m}": n for m, n in back.items()}
+    amounts.update({f"more_{m}": n for m, n in spent.items()})
+    if accounts:
+        entry.session.connection().execute(_MOVE, [_key(a) | amounts for a in accounts])
 
 
 def find(entry: Entry, account: Account) -> AccountRow | None:
@@ -105,31 +102,43 @@ def standing(row: AccountRow) -> Standing:
     )
 
 
-def _taken(entry: Entry, account: Account, use: Use, side: str) -> bool:
-    used = [(name, amount) for name, amount in use.items() if amount]
-    fits = and_(*(_room(name, amount) for name, amount in used))
-    more = {f"{side}_{n}": getattr(AccountRow, f"{side}_{n}") + amount for n, amount in used}
-    done = entry.session.execute(_updating(account).where(fits).values(more))
-    return bool(done.rowcount)  # type: ignore[attr-defined]
+def _taken(entry: Entry, account: Account, use: Use) -> bool:
+    amounts: Parameters = {f"more_{m}": n for m, n in use.items()}
+    return bool(entry.session.connection().execute(_TAKE, _key(account) | amounts).rowcount)
 
 
-def _room(name: str, amount: int) -> ColumnElement[bool]:
-    limit = getattr(AccountRow, f"limit_{name}")
-    after = getattr(AccountRow, f"spent_{name}") + getattr(AccountRow, f"reserved_{name}") + amount
-    fits: ColumnElement[bool] = or_(limit.is_(None), after <= limit)
-    if name != "usd_nano":
-        return fits
-    soft = AccountRow.soft_usd_nano
-    return and_(fits, or_(soft.is_(None), after <= soft))
+def _key(account: Account) -> Parameters:
+    return {f"of_{name}": value for name, value in account._asdict().items()}
 
 
-def _updating(account: Account) -> Update:
+def _amount(name: str) -> BindParameter[int]:
+    return bindparam(name, type_=BigInteger)
+
+
+def _after(measure: str) -> ColumnElement[int]:
+    """Return what would be spent and reserved of a measure with one more call."""
     return (
-        update(AccountRow)
-        .where(
-            AccountRow.scope == account.scope,
-            AccountRow.name == account.name,
-            AccountRow.day == account.day,
-        )
-        .execution_options(synchronize_session=False)
+        _COLUMNS[f"spent_{measure}"] + _COLUMNS[f"reserved_{measure}"] + _amount(f"more_{measure}")
     )
+
+
+def _room(measure: str, limit: ColumnElement[int]) -> ColumnElement[bool]:
+    nothing = _amount(f"more_{measure}") == 0
+    return or_(limit.is_(None), nothing, _after(measure) <= limit)
+
+
+# Built once: building a statement takes longer than running it.
+_COLUMNS = AccountRow.__table__.c
+_OF = and_(*(_COLUMNS[name] == bindparam(f"of_{name}") for name in Account._fields))
+_TAKE = (
+    update(AccountRow.__table__)  # type: ignore[arg-type]
+    .where(_OF, *(_room(m, _COLUMNS[f"limit_{m}"]) for m in MEASURES))
+    .where(_room("usd_nano", _COLUMNS["soft_usd_nano"]))
+    .values({f"reserved_{m}": _COLUMNS[f"reserved_{m}"] + _amount(f"more_{m}") for m in MEASURES})
+)
+_MOVE = (
+    update(AccountRow.__table__)  # type: ignore[arg-type]
+    .where(_OF)
+    .values({f"reserved_{m}": _COLUMNS[f"reserved_{m}"] - _amount(f"back_{m}") for m in MEASURES})
+    .values({f"spent_{m}": _COLUMNS[f"spent_{m}"] + _amount(f"more_{m}") for m in MEASURES})
+)

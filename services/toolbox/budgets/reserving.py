@@ -57,8 +57,7 @@ def taken(
     accounts = accounts_of(task, row.caller, row.day)
     use = use_of(row, row.worst_usd_nano, row.worst_tokens)
     try:
-        with entry.session.begin_nested():
-            take(entry, accounts, use, budgets)
+        take(entry, accounts, use, budgets)
     except Full as full:
         return _refusal(entry, task, full, use)
     if task.waits_for is not None:
