@@ -30,6 +30,7 @@ def main(
             typer.echo(f"{time.monotonic() - begun:6.1f} s  {text}", err=True)
 
     folder = Path(tempfile.mkdtemp(prefix="quartet-bench-"))
+    folder.chmod(0o711)  # services have users of their own
     try:
         report = Session(DataFolder(folder), QUICK if quick else FULL, say).run()
     except SetupError as problem:

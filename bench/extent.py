@@ -18,7 +18,36 @@ class Extent:
     idle_s: float
     starts: bool
     """Whether starting is measured too, on suites of their own."""
+    turns: int
+    """Batches with the gate governing, and as many with it open."""
+    gate_calls: int
+    held: int
+    """Tasks that wait for a person at once."""
 
 
-FULL = Extent("make bench", 60, 200, 15, ((1, 5), (3, 5), (12, 3), (100, 1)), 20, 5.0, starts=True)
-QUICK = Extent("python -m bench --quick", 2, 4, 1, ((1, 1), (3, 1)), 1, 0.5, starts=False)
+FULL = Extent(
+    command="make bench",
+    rounds=60,
+    at_once=200,
+    slow=15,
+    widths=((1, 5), (3, 5), (12, 3), (100, 1)),
+    written=20,
+    idle_s=5.0,
+    starts=True,
+    turns=4,
+    gate_calls=5000,
+    held=1000,
+)
+QUICK = Extent(
+    command="python -m bench --quick",
+    rounds=2,
+    at_once=4,
+    slow=1,
+    widths=((1, 1), (3, 1)),
+    written=1,
+    idle_s=0.5,
+    starts=False,
+    turns=1,
+    gate_calls=200,
+    held=4,
+)

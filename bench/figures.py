@@ -157,6 +157,41 @@ class Beside(Contract):
     written: Written
 
 
+class GateTime(Contract):
+    """The gate in process: token, schema, chain, labels, policy, record of the intent."""
+
+    rules: int
+    calls: int
+    p50_ms: float
+    p99_ms: float
+
+
+class Held(Contract):
+    """What so many tasks that wait for a person take, beside the suite before them."""
+
+    tasks: int
+    pss_mib_before: float
+    pss_mib_after: float
+    threads_before: int
+    threads_after: int
+
+
+class Governed(Contract):
+    """What governance costs, beside the same toolbox with its gate open, in turns."""
+
+    gate: GateTime
+    commit_p50_ms: float
+    """Of `commit` at the coordinator: both sidecars, the gate, one durable transaction."""
+    governed: Latency
+    open: Latency
+    batch: int
+    governed_batch_s: tuple[float, ...]
+    open_batch_s: tuple[float, ...]
+    verified_per_s: float
+    """Audit records verified a second, offline."""
+    held: Held
+
+
 class Report(Contract):
     """Everything that one run found."""
 
@@ -164,3 +199,4 @@ class Report(Contract):
     command: str
     alone: Alone
     beside: Beside
+    governed: Governed

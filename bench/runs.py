@@ -100,6 +100,9 @@ class Tasks:
             timeout=30,
             trust_env=False,
         )
+        self._as_admin = httpx.Client(
+            base_url=self._http.base_url, auth=signed_in(data, "admin"), timeout=30, trust_env=False
+        )
         self._http.post("/operations/load_books", json=self.invoices.books).raise_for_status()
 
     def prepare(self, times: int) -> Callable[[], list[Run]]:
@@ -135,12 +138,30 @@ class Tasks:
             )
         return runs
 
+    def hold(self, times: int) -> None:
+        """Submit so many tasks that nobody has signed; return when all wait for a person."""
+        batch = secrets.token_hex(6)
+        for _ in range(times):
+            event = self._event(self._upload(), batch)
+            del event["signature"]
+            self._client.xadd(TOPIC, {"data": json.dumps(event)})
+        deadline = time.monotonic() + times + ENDED_WITHIN_S
+        while (held := self._waiting(batch)) < times:
+            if time.monotonic() > deadline:
+                raise SetupError(f"Only {held} of {times} tasks wait for a person.")
+            time.sleep(1)
+
+    def _waiting(self, batch: str) -> int:
+        params = {"batch": batch, "state": "waiting", "most": "5000"}
+        answer = self._as_admin.get("/tasks", params=params).raise_for_status()
+        return len(answer.json()["tasks"])
+
     def _upload(self) -> Document:
         content = self.invoices.next()
         answer = self._http.post("/documents", params={"name": "bench.xml"}, content=content)
         return Document.model_validate_json(answer.raise_for_status().content)
 
-    def _event(self, document: Document) -> Fields:
+    def _event(self, document: Document, batch: str = "bench") -> Fields:
         event: Fields = {
             "specversion": "1.0",
             "id": secrets.token_hex(16),
@@ -150,7 +171,7 @@ class Tasks:
             "data": {
                 "pack": PACK,
                 "goal": self.goal,
-                "batch": "bench",
+                "batch": batch,
                 "documents": [document.model_dump(mode="json")],
             },
         }
@@ -159,6 +180,7 @@ class Tasks:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+        self._as_admin.close()
         self._client.close()
         self._reader.close()
 

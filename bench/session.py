@@ -18,6 +18,7 @@ from bench.bare import ACROSS_APPS, IN_ONE_APP
 from bench.endpoint import Endpoint
 from bench.extent import Extent
 from bench.figures import Alone, Beside, Machine, Report, Starting
+from bench.governing import governed
 from bench.phases import compared, growth, idle_cores, model_time, models_file, written
 from bench.processes import BENCH, memory
 from bench.runs import Chains, Tasks
@@ -43,11 +44,15 @@ class Session:
         with Endpoint(load(PACK)) as endpoint:
             parts = self._full if self.extent.starts else self._quick
             alone, beside = parts(endpoint, models_file(self.data.root, endpoint))
+        self.say("another start, with a gate that can be opened")
+        with started(self.data, self.say, composed=True) as suite:
+            governance = governed(suite, self.extent, self.say)
         return Report(
             machine=here.model_copy(update={"load_after": os.getloadavg()[0]}),
             command=self.extent.command,
             alone=alone,
             beside=beside,
+            governed=governance,
         )
 
     def _full(self, endpoint: Endpoint, models: Path) -> tuple[Alone, Beside]:

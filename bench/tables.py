@@ -1,11 +1,12 @@
 """A report as tables for people; the figures come from elsewhere."""
 
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 from rich.console import Console
 from rich.table import Table
 
-from bench.figures import Contender, Growth, Report
+from bench.figures import Contender, Governed, Growth, Report
 
 AIM = 1.25
 
@@ -33,6 +34,7 @@ def tables(report: Report) -> Iterator[Table]:
     yield _model_time(report)
     yield _growth(report.alone.growth)
     yield _memory(report)
+    yield _governed(report.governed)
 
 
 def _compared(contenders: Sequence[Contender]) -> Table:
@@ -194,3 +196,48 @@ def _table(title: str, contenders: Sequence[Contender]) -> Table:
     for one in contenders:
         table.add_column(one.name, justify="right")
     return table
+
+
+def _governed(found: Governed) -> Table:
+    table = Table(title="What governance costs", title_justify="left")
+    table.add_column("")
+    table.add_column("found", justify="right")
+    table.add_column("aim", justify="right")
+    gate, held = found.gate, found.held
+    batch, open_batch = median(found.governed_batch_s), median(found.open_batch_s)
+    rows = (
+        (
+            f"gate in process, {gate.rules} rules, p50 / p99, ms",
+            f"{gate.p50_ms:.2f} / {gate.p99_ms:.2f}",
+            "p99 1",
+        ),
+        ("commit, durable, through both sidecars, p50, ms", f"{found.commit_p50_ms:.1f}", "10"),
+        ("audit records verified a second", f"{found.verified_per_s:,.0f}", "50,000"),
+        (
+            "one task p50, governed / gate open, ms",
+            _ratio(found.governed.p50_ms, found.open.p50_ms, 0),
+            "",
+        ),
+        (
+            f"batch of {found.batch}, governed / gate open, s",
+            _ratio(batch, open_batch, 1),
+            "",
+        ),
+        (
+            f"{held.tasks} held tasks: services' PSS, MiB, before and after",
+            f"{held.pss_mib_before:.0f} -> {held.pss_mib_after:.0f}",
+            "",
+        ),
+        (
+            f"{held.tasks} held tasks: services' threads, before and after",
+            f"{held.threads_before} -> {held.threads_after}",
+            "",
+        ),
+    )
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _ratio(one: float, other: float, places: int) -> str:
+    return f"{one:.{places}f} / {other:.{places}f} = {one / other:.2f}"

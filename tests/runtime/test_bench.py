@@ -20,6 +20,7 @@ TITLES = (
     "At 100 ms a completion",
     "Plans of so many independent subtasks",
     "Starting, memory, idle",
+    "What governance costs",
 )
 
 
