@@ -1,0 +1,33 @@
+"""The table of attacks at the end of a run: what was tried, how often stopped, by which layer."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.suite.attack_tests import ATTACKS
+from tests.suite.attacks import Attempt, collected, noted, table, together
+
+_seen: list[Attempt] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count an attack when its test has run, or could not be set up."""
+    name = report.nodeid.rpartition("::")[2].partition("[")[0]
+    kind = ATTACKS.get(name)
+    if kind is not None and (report.when == "call" or report.failed) and not report.skipped:
+        _seen.append(Attempt(kind.codes, kind.attack, 1, int(report.passed), kind.layer))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table, if any attack was tried."""
+    if not _seen:
+        return
+    noted("tests", together(_seen))
+    terminalreporter.section("attacks")
+    terminalreporter.write_line(table(collected()))
+    for line in _let_through():
+        terminalreporter.write_line(line)
+
+
+def _let_through() -> Iterator[str]:
+    yield from (f"NOT STOPPED: {a.attack}" for a in collected() if not a.held_off)
