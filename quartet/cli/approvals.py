@@ -122,6 +122,24 @@ def resolve(approval: Id, reason: Reason, data: Data = None, *, as_json: AsJson 
         _tell(_decided(console, approval, "resolve", reason), as_json=as_json)
 
 
+@approvals_app.command("assign")
+def assign(
+    approval: Id,
+    group: Annotated[str, typer.Argument(help="The group that is asked from now on.")],
+    why: Annotated[str, typer.Option(help="Why; the record keeps it.")] = "",
+    data: Data = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Ask another group of people; they are told."""
+    with one_line_errors(), connect(DataFolder.named(data)) as console:
+        assigned = console.assign(approval, group, why)
+    if as_json:
+        emit(assigned)
+    else:
+        say(plain(f"{assigned.group} is asked: {assigned.effect}"))
+
+
 def _wanted(asked: Fields) -> ApprovalsWanted:
     try:
         return ApprovalsWanted.model_validate(asked)

@@ -157,6 +157,11 @@ class Console:
         """Return one approval."""
         return self._call("GET", f"/approvals/{approval}", ApprovalView)
 
+    def assign(self, approval: int, group: str, why: str) -> ApprovalView:
+        """Have another group asked."""
+        sent: Fields = {"group": group, "why": why}
+        return self._call("POST", f"/approvals/{approval}/assign", ApprovalView, sent=sent)
+
     def decide(self, approval: int, decision: DecisionKind, said: Said) -> ApprovalView:
         """Decide an approval as the person who is signed in."""
         return self._call("POST", f"/approvals/{approval}/{decision}", ApprovalView, sent=said)

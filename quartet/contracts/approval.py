@@ -151,6 +151,13 @@ class ApprovalDecision(Said):
     decision: DecisionKind
 
 
+class Assignment(Contract):
+    """The group that is asked from now on, and why."""
+
+    group: Name
+    why: Line = ""
+
+
 class SpokenDecision(ApprovalDecision):
     """What a registered sender signs for a person: once under this id, within five minutes."""
 

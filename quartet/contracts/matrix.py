@@ -40,6 +40,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("toolbox", "GET", "approvals", ("console",)),
     Verb("toolbox", "GET", "approvals/*", ("console",)),
     Verb("toolbox", "POST", "approvals/*/decide", ("console",)),
+    Verb("toolbox", "POST", "approvals/*/assign", ("console",)),
     Verb("toolbox", "POST", "signed-decisions", ("console",)),
     Verb("toolbox", "GET", "decisions/*", ("coordinator",)),
     Verb("reader", "POST", "documents", ("coordinator", "console")),

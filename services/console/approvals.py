@@ -10,6 +10,7 @@ from quartet.contracts.approval import (
     ApprovalList,
     ApprovalsWanted,
     ApprovalView,
+    Assignment,
     DecisionKind,
     Said,
     SignedDecision,
@@ -36,6 +37,11 @@ def serve_approvals(api: APIRouter, sidecar: Sidecar) -> None:
     def show_approval(approval: int, asker: SignedIn) -> ApprovalView:
         own = sidecar.for_person(asker.token)
         return own.call("toolbox", f"approvals/{approval}", None, ApprovalView)
+
+    @api.post("/approvals/{approval}/assign")
+    def assign(approval: int, sent: Assignment, asker: SignedIn) -> ApprovalView:
+        own = sidecar.for_person(asker.token)
+        return own.call("toolbox", f"approvals/{approval}/assign", sent, ApprovalView)
 
     @api.post("/approvals/{approval}/{decision}")
     def decide(approval: int, decision: DecisionKind, said: Said, asker: SignedIn) -> ApprovalView:

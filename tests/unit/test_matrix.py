@@ -31,6 +31,7 @@ TABLE: dict[tuple[str, str, str], set[str]] = {
     ("toolbox", "GET", "approvals"): {"console"},
     ("toolbox", "GET", "approvals/*"): {"console"},
     ("toolbox", "POST", "approvals/*/decide"): {"console"},
+    ("toolbox", "POST", "approvals/*/assign"): {"console"},
     ("toolbox", "POST", "signed-decisions"): {"console"},
     ("toolbox", "GET", "decisions/*"): {"coordinator"},
     ("reader", "POST", "documents"): {"coordinator", "console"},

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -173,6 +174,21 @@ def test_an_event_that_comes_again_tells_nobody_twice(at: Desk) -> None:
 
     kinds = [json.loads(body)["type"] for _, body in hook.got]
     assert sorted(kinds) == ["quartet.notice.approved.v1", "quartet.notice.asked.v1"]
+
+
+def test_another_group_that_is_asked_is_told_once(at: Desk, tmp_path: Path) -> None:
+    port = free_port()
+    listed = [person("alice"), person("tess", "treasury")]
+    (tmp_path / "people.yaml").write_text(yaml.safe_dump({"people": listed}))
+    at.settings(mail=by_mail(port))
+
+    with mail_server(port) as inbox:
+        for group in ("approvers", "treasury", "treasury", "approvers"):
+            at.posting.asked(requested(group=group))
+            at.later(seconds=1)
+
+    told = ["alice@example.org", "tess@example.org", "alice@example.org"]
+    assert inbox.recipients == told
 
 
 def test_an_end_that_is_heard_first_leaves_nobody_asked(at: Desk) -> None:

@@ -57,19 +57,21 @@ class Outbox:
             yield session
 
     def asked(self, one: ApprovalRequested, to: Notices, people: People, now: datetime) -> None:
-        """Keep that an approval waits, and whom to tell; the same one again changes nothing."""
+        """Keep that an approval waits, and whom to tell; again only when another group is asked."""
         with self._transaction() as session:
-            if session.get(WaitingRow, one.approval) is not None:
+            row = session.get(WaitingRow, one.approval)
+            if row is None:
+                row = WaitingRow(approval=one.approval, expires_at=one.expires_at, asked={})
+                session.add(row)
+                kind = "asked"
+            elif row.state or row.asked.get("group") == one.group:
                 return
-            session.add(
-                WaitingRow(
-                    approval=one.approval,
-                    asked=one.model_dump(mode="json"),
-                    expires_at=one.expires_at,
-                    remind_at=now + timedelta(seconds=to.remind_after_s),
-                )
-            )
-            _tell(session, one, "asked", to, people, now)
+            else:
+                row.reassigned += 1
+                kind = f"asked-{row.reassigned}"
+            row.asked = one.model_dump(mode="json")
+            row.remind_at = now + timedelta(seconds=to.remind_after_s)
+            _tell(session, one, kind, to, people, now)
 
     def decided(self, end: ApprovalDecided, to: Notices, people: People, now: datetime) -> None:
         """Keep that an approval is decided, and tell who was asked; the first end counts."""

@@ -26,6 +26,7 @@ class WaitingRow(Base):
     expires_at: Mapped[datetime | None]
     remind_at: Mapped[datetime | None]
     reminders: Mapped[int] = mapped_column(default=0)
+    reassigned: Mapped[int] = mapped_column(default=0)
     __table_args__ = (Index("ix_waiting_remind_at", "remind_at"),)
 
 

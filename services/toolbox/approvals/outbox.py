@@ -39,7 +39,7 @@ def owe_decision(entry: Entry, row: ApprovalRow) -> None:
 
 
 def _owe(entry: Entry, topic: str, row: ApprovalRow, data: Contract) -> None:
-    event = f"{row.task}.{row.slot}.{row.id}.{row.state}"
+    event = f"{row.task}.{row.slot}.{row.id}.{row.state}.{row.group}"
     plain = data.model_dump(mode="json")
     entry.session.add(OutboxRow(topic=topic, event=event, data=plain, at=entry.now))
 

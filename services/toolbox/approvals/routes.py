@@ -14,10 +14,12 @@ from quartet.contracts.approval import (
     ApprovalList,
     ApprovalsWanted,
     ApprovalView,
+    Assignment,
     Decisions,
 )
 from quartet.contracts.person import Person
 from quartet.service.people import person_of
+from services.toolbox.approvals.assigning import assign
 from services.toolbox.approvals.deciding import decide
 from services.toolbox.approvals.outbox import decisions_after
 from services.toolbox.approvals.rounds import Rounds
@@ -59,6 +61,12 @@ def serve_approvals(app: FastAPI, ledger: Ledger, approvals: Approvals, rounds: 
         decided = decide(ledger, approval, sent, person, approvals.rules)
         rounds.poke()
         return decided
+
+    @app.post("/callers/console/approvals/{approval}/assign")
+    def assign_approval(approval: int, sent: Assignment, person: SignedIn) -> ApprovalView:
+        assigned = ledger.settled(lambda entry: assign(entry, approval, sent, person))
+        rounds.poke()
+        return assigned
 
     @app.get("/callers/coordinator/decisions/{cursor}")
     def decisions(cursor: int) -> Decisions:
