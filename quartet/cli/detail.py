@@ -9,16 +9,17 @@ from rich.text import Text
 
 from quartet.cli.report import name_of, seconds
 from quartet.cli.speech import cell, plain, table
+from quartet.contracts.cost import AccountView
 from quartet.contracts.failure import Failure
 from quartet.contracts.view import SubtaskView, TaskView
 
 Pair = tuple[str, str]
 
 
-def detail(task: TaskView) -> Group:
-    """Return a task with its subtasks and its history."""
+def detail(task: TaskView, budget: AccountView | None = None) -> Group:
+    """Return a task with its subtasks, what it has cost if that is known, and its history."""
     head = Text.assemble((task.id, "bold"), "  ", plain(name_of(task)), "  ", cell(task.shown))
-    parts: list[RenderableType] = [head, pairs(list(_about(task)))]
+    parts: list[RenderableType] = [head, pairs([*_about(task), *_cost(budget)])]
     for subtask in task.subtasks:
         title = f"{subtask.kind} by {subtask.app_id}, attempt {subtask.attempt}: "
         parts += [
@@ -45,6 +46,16 @@ def _about(task: TaskView) -> Iterator[Pair]:
     yield from _failure(task.failure)
     for what in task.not_undone:
         yield "not undone", what
+
+
+def _cost(budget: AccountView | None) -> Iterator[Pair]:
+    if budget is None:
+        return
+    spent, limits = budget.spent, budget.limits
+    calls = f"{spent.model_calls} model calls, {spent.tool_calls} tool calls"
+    yield "cost", f"{spent.cost_usd} of {limits.cost_usd} USD, {spent.tokens} tokens, {calls}"
+    if budget.waits_for:
+        yield "waits for", budget.waits_for
 
 
 def _of_subtask(subtask: SubtaskView) -> Iterator[Pair]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from quartet.cli.console import Console, connect
+from quartet.cli.console import Console, Refused, connect
 from quartet.cli.speech import (
     AsJson,
     Data,
@@ -94,6 +94,17 @@ def cost(
         made.add_row(*cells, spent.cost_usd or "0")
     terminal().print(made)
     say(f"{len(costs.tasks)} tasks, {costs.total.cost_usd} USD; {len(succeeded)} succeeded, {each}")
+
+
+def budget_of(console: Console, task: TaskId) -> AccountView | None:
+    """Return the budget of a task; None before its first call, or for who may not see money."""
+    try:
+        found = _accounts(console, {"scope": "task", "name": task})
+    except Refused as refused:
+        if refused.problem.title != "NotAllowed":
+            raise
+        return None
+    return found[0] if found else None
 
 
 def per_success(costs: Costs, succeeded: list[TaskId]) -> str:

@@ -28,6 +28,7 @@ from quartet.cli.speech import (
     table,
     terminal,
 )
+from quartet.cli.spending import budget_of
 from quartet.cli.waiting import Wanted, until_rest
 from quartet.cli.watching import follow, summary
 from quartet.contracts.base import Fields
@@ -142,10 +143,11 @@ def show(
     """Show a task: its subtasks with findings, verdicts and outcomes, and its history."""
     with one_line_errors(), connect(DataFolder.named(data)) as console:
         found = console.checkpoint(task) if whole else console.task(task)
+        budget = None if whole or as_json else budget_of(console, task)
     if as_json:
         emit(found)
     elif isinstance(found, TaskView):
-        terminal().print(detail(found))
+        terminal().print(detail(found, budget))
     else:
         terminal().print(checkpoint(found))
 

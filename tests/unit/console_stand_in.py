@@ -39,7 +39,7 @@ class StandIn:
     tasks: dict[str, TaskView] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     uploads: list[str] = field(default_factory=list)
-    operations: dict[str, Any] = field(default_factory=dict)
+    operations: dict[str, Any] = field(default_factory=lambda: {"show_budgets": {"accounts": []}})
     letters: list[DeadLetterView] = field(default_factory=list)
     approvals: dict[int, ApprovalView] = field(default_factory=dict)
     decided: list[tuple[int, str, Fields]] = field(default_factory=list)
