@@ -6,7 +6,8 @@ python="${PYTHON:-python3}"
 # Root gives each service a user of its own (docs/decisions/0012); they need a Python in reach.
 in_reach() {
     real=$("$1" -c 'import os, sys; print(os.path.realpath(sys.executable))') &&
-        setpriv --reuid 61101 --regid 61101 --clear-groups "$real" -c 'import encodings' 2>/dev/null
+        # By way of sh: setpriv itself still has root's rights when it looks for its program.
+        setpriv --reuid 61101 --regid 61101 --clear-groups sh -c 'exec "$0" -c "import encodings"' "$real" 2>/dev/null
 }
 if [ "$(id -u)" -eq 0 ] && [ -z "${PYTHON:-}" ] && ! in_reach "$python"; then
     if /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
