@@ -5,13 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import func, select
 
 from quartet.contracts.approval import ApprovalDecision, ApprovalView, DecisionKind
-from quartet.contracts.policy import Ruling
 from quartet.resilience.failures import Failing
-from services.toolbox import commit as committing
 from services.toolbox.approvals.deciding import decide
 from services.toolbox.approvals.rounds import Rounds
 from services.toolbox.approvals.tables import OutboxRow
@@ -59,10 +56,9 @@ def told(desk: Desk) -> int:
 
 
 def test_two_who_approve_at_once_are_two_and_the_payment_is_made_once(
-    desk: Desk, ledger_url: str, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, ledger_url: str
 ) -> None:
-    said = Ruling(tier="approve", approvers=2)
-    monkeypatch.setattr(committing, "rule", lambda *_: said)
+    desk.rule(approvers=2)
     sent, asked = held(desk)
 
     with replica(desk, ledger_url) as other:

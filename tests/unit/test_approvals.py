@@ -12,8 +12,6 @@ from sqlalchemy.orm import Session
 from quartet.contracts.approval import ApprovalDecided, ApprovalRequested, ApprovalView
 from quartet.contracts.base import Fields
 from quartet.contracts.effect import Commit, Outcome
-from quartet.contracts.policy import Ruling
-from services.toolbox import commit as committing
 from services.toolbox.approvals.rules import Rules
 from services.toolbox.approvals.tables import ApprovalRow, DecisionRow
 from services.toolbox.tables import AuditRow, EffectRow
@@ -63,12 +61,6 @@ def payments(desk: Desk) -> list[object]:
     found = desk.operate("list_payments")["payments"]
     assert isinstance(found, list)
     return list(found)
-
-
-def ruling(monkeypatch: pytest.MonkeyPatch, **what: object) -> None:
-    """Have the policy say this of every call."""
-    said = Ruling.model_validate({"tier": "approve", "approvers": 1, "reasons": ("so",)} | what)
-    monkeypatch.setattr(committing, "rule", lambda *_: said)
 
 
 def test_an_approved_payment_is_made_once_however_often_it_is_committed(desk: Desk) -> None:
@@ -237,10 +229,8 @@ def test_who_has_no_role_sees_only_what_their_own_tasks_ask(desk: Desk) -> None:
     assert desk.approvals("eve") == []
 
 
-def test_two_people_means_two_and_the_same_one_twice_counts_once(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ruling(monkeypatch, approvers=2)
+def test_two_people_means_two_and_the_same_one_twice_counts_once(desk: Desk) -> None:
+    desk.rule(approvers=2)
     sent, asked = held(desk)
 
     first = [desk.decide(asked, "approve").state for _ in range(2)]
@@ -254,8 +244,8 @@ def test_two_people_means_two_and_the_same_one_twice_counts_once(
     assert desk.commit(sent).status == "applied"
 
 
-def test_one_of_two_who_rejects_ends_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    ruling(monkeypatch, approvers=2)
+def test_one_of_two_who_rejects_ends_it(desk: Desk) -> None:
+    desk.rule(approvers=2)
     sent, asked = held(desk)
     desk.decide(asked, "approve")
 
@@ -352,12 +342,12 @@ def test_an_approved_call_whose_task_ends_first_is_not_carried_out(desk: Desk) -
     ],
 )
 def test_after_a_policy_change_people_are_asked_again_only_if_it_asks_for_more(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, stricter: Fields, status: str
+    desk: Desk, stricter: Fields, status: str
 ) -> None:
     sent, asked = held(desk)
     desk.decide(asked, "approve")
 
-    ruling(monkeypatch, **stricter)
+    desk.rule(**stricter)
     outcome = desk.commit(sent)
 
     assert outcome.status == status
@@ -378,10 +368,8 @@ def test_a_tool_that_refuses_after_the_approval_leaves_it_unused(desk: Desk) -> 
     assert payments(desk) == []
 
 
-def test_an_escalated_call_is_taken_over_and_resolved_by_hand(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ruling(monkeypatch, tier="escalate")
+def test_an_escalated_call_is_taken_over_and_resolved_by_hand(desk: Desk) -> None:
+    desk.rule(tier="escalate")
     sent, asked = held(desk)
 
     assert desk.deciding(asked, "approve", "ann", 409)["title"] == "NotDecidable"

@@ -18,6 +18,7 @@ from quartet.contracts.base import Contract, Fields
 from quartet.contracts.effect import Commit, Outcome, Registration, StoredValue, Undo, Undone
 from quartet.contracts.person import Person, Role
 from quartet.contracts.plan import Plan, Slot, Subtask
+from quartet.contracts.policy import Ruling
 from quartet.contracts.work import Proposal, Verdict, WorkOrder, WorkResult
 from quartet.packs.load import Pack, load
 from quartet.service.people import SignIn, refused
@@ -30,8 +31,11 @@ from services.toolbox.app import build, governed
 from services.toolbox.approvals.rounds import Rounds
 from services.toolbox.approvals.routes import Approvals
 from services.toolbox.approvals.rules import RULES, Rules
-from services.toolbox.ledger import Ledger, open_ledger
-from services.toolbox.tables import EffectRow
+from services.toolbox.gate import Call
+from services.toolbox.governance import Governance
+from services.toolbox.ledger import Entry, Ledger, open_ledger
+from services.toolbox.policy.live import InForce
+from services.toolbox.tables import EffectRow, PlanRow
 from tests.unit.signing_client import SigningClient
 
 IBAN = "DE80284559419069782389"
@@ -236,6 +240,19 @@ class Scheduled:
 
 
 @dataclass(frozen=True)
+class Ruled(Governance):
+    """The governance of the product, whose ruling a test may put another in the place of."""
+
+    said: list[Ruling] = field(default_factory=list)
+    """The newest one counts, when there is any."""
+
+    def ruling(self, entry: Entry, law: InForce, sent: Commit, call: Call, plan: PlanRow) -> Ruling:
+        """Return what was said; everything else is checked all the same."""
+        found = super().ruling(entry, law, sent, call, plan)
+        return self.said[-1] if self.said else found
+
+
+@dataclass(frozen=True)
 class Desk:
     """A running toolbox."""
 
@@ -245,7 +262,13 @@ class Desk:
     pack: Pack
     files: Path
     keyring: Keyring
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock
+    governance: Ruled
+
+    def rule(self, **what: object) -> None:
+        """Have the policy say this of every call from now on."""
+        said = {"tier": "approve", "approvers": 1, "reasons": ("so",)} | what
+        self.governance.said.append(Ruling.model_validate(said))
 
     def approvals(self, person: str = "ann", **wanted: str) -> list[ApprovalView]:
         """List approvals as a person sees them."""
@@ -389,12 +412,14 @@ def starting(
     ledger = open_ledger(url, files, pack, clock)
     sidecar = Scheduled()
     approvals = Approvals(rules, round_every_s=None)
-    app = build(settings, governed(settings, pack, approvals), ledger, sidecar, approvals)
+    product = governed(settings, pack, approvals)
+    governance = Ruled(product.policies, product.keyring, product.rules)
+    app = build(settings, governance, ledger, sidecar, approvals)
     app.state.sign_in = NamesAsTokens("issuer", "audience", "keys")
     keys = keyring(folder)
     headers = {"dapr-api-token": "t"}
     with SigningClient(app, headers=headers, raise_server_exceptions=False) as http:
-        yield Desk(http, ledger, sidecar, pack, files, keys, clock)
+        yield Desk(http, ledger, sidecar, pack, files, keys, clock, governance)
 
 
 @contextmanager
