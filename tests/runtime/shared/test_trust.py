@@ -242,8 +242,8 @@ def test_a_genuine_event_that_is_replayed_changes_nothing(
     redis = connect(running.data, SIDECAR)
     stream: Any = redis.xrange(TOPIC)
     redis.close()
-    entries: list[bytes] = [fields[b"data"] for _, fields in stream]
-    said = next(json.loads(one) for one in entries if task.encode() in one)
+    events: list[Event] = [json.loads(fields["data"]) for _, fields in stream]
+    said = next(one for one in events if str(one.get("id")).startswith(f"{task}.settle."))
     before = client.task(task)
     applied = len(audited(client, "effect-applied"))
 
