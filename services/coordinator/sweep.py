@@ -36,6 +36,9 @@ MAX_RUNS = 20
 log = get_logger("coordinator.sweep")
 
 
+Duty = Callable[[datetime], None]
+
+
 @dataclass
 class Sweep:
     """One pass a second while it holds the lease."""
@@ -46,46 +49,53 @@ class Sweep:
     finish: Callable[[Finish], object]
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
     every_s: float = 1.0
-    more: tuple[Callable[[datetime], None], ...] = ()
-    """Duties of other parts, done after its own."""
+    more: tuple[Duty, ...] = ()
+    """Duties of other parts, in a thread of their own: a toolbox that hangs holds up no other."""
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Sweep in a thread until the block ends."""
         stop = threading.Event()
-        thread = threading.Thread(target=self._loop, args=(stop,), name="sweep", daemon=True)
-        thread.start()
+        threads = [
+            threading.Thread(target=self._loop, args=(stop, duties), name="sweep", daemon=True)
+            for duties in (self._own(), self.more)
+        ]
+        for thread in threads:
+            thread.start()
         try:
             yield
         finally:
             stop.set()
-            thread.join(timeout=15)
+            for thread in threads:
+                thread.join(timeout=15)
 
-    def _loop(self, stop: threading.Event) -> None:
+    def _loop(self, stop: threading.Event, duties: tuple[Duty, ...]) -> None:
         while not stop.wait(self.every_s):
             try:
-                self.pass_once(datetime.now(UTC))
+                self._pass(datetime.now(UTC), duties)
             except Exception:  # the outermost loop: the next pass tries again
                 log.exception("a sweep failed; the next one tries again")
 
     def pass_once(self, now: datetime) -> None:
-        """Make one pass, if the lease is ours."""
+        """Make one pass of all duties, if the lease is ours."""
+        self._pass(now, (*self._own(), *self.more))
+
+    def _pass(self, now: datetime, duties: tuple[Duty, ...]) -> None:
         if not self._leased(now):
             return
-        for work in self._duties():
+        for work in duties:
             try:
                 work(now)
             except Failing as error:
                 log.warning("%s: %s", work.__name__, error.failure.detail)
 
-    def _duties(self) -> tuple[Callable[[datetime], None], ...]:
+    def _own(self) -> tuple[Duty, ...]:
         return (
             self._start_unclaimed,
             self._revive,
             self._review_again,
             self._stop_late,
             self._tell_again,
-            *self.more,
         )
 
     def _leased(self, now: datetime) -> bool:
