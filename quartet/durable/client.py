@@ -58,8 +58,8 @@ class Workflows:
     def status(self, instance: str) -> Status:
         """Return whether the instance is unknown to Dapr, live, has ended, or lost its history.
 
-        A broken one has parts of its state only, after its store was emptied or put back; it can
-        neither go on nor be started again under its id.
+        A broken one has parts of its state only, after its store was emptied or put back, or a
+        history that somebody changed; it can neither go on nor be started again under its id.
         """
         for look in range(LOOKS):
             time.sleep(PAUSE_S if look else 0)
@@ -68,6 +68,8 @@ class Workflows:
             except grpc.RpcError as error:
                 if _absent(error):
                     return "absent"
+                if _falsified(error):
+                    return "broken"
                 if _incomplete(error):
                     continue
                 raise _away(error) from error
@@ -81,6 +83,12 @@ class Workflows:
 def _absent(error: grpc.RpcError) -> bool:
     says = str(error).lower()
     return "no such instance" in says or "not found" in says or "no state" in says
+
+
+def _falsified(error: grpc.RpcError) -> bool:
+    """Return whether the history was changed in its store, as its signatures tell."""
+    says = str(error).lower()
+    return "signature verification failed" in says or "history_tampered" in says
 
 
 def _incomplete(error: grpc.RpcError) -> bool:

@@ -104,6 +104,7 @@ class Coordinator:
             self.workflows,
             publisher,
             self.steps.finish_task,
+            record=self.notary.record,
             more=(
                 Pauses(self.store, invoker).give_time,
                 self.wakings.read_decisions,

@@ -36,6 +36,7 @@ EVERY = timedelta(seconds=10)
 NEVER = datetime.min.replace(tzinfo=UTC)
 PAGE = 20
 """Checkpoints that are given at a time."""
+RECORD_TIMEOUT_S = 5.0
 CHANGED = ("AuditShorter", "AuditLost")
 """What the toolbox answers when it no longer has what was signed."""
 log = get_logger("coordinator.notary")
@@ -164,7 +165,7 @@ class Notary:
             named = row.id
         log.error("AUDIT ALARM: %s Nothing is signed until a person acknowledges it.", says)
         act = Act(id=f"alarm-{named}-{_at(now)}", kind="audit-alarm", body={"says": says})
-        self._record(act)
+        self.record(act)
 
     def acknowledge(self, by: str, why: str) -> AuditState:
         """Let signing go on from the audit as it is now; raises Abandon when there is no alarm."""
@@ -175,7 +176,7 @@ class Notary:
             alarm.acknowledged = f"{alarm.says[:200]} Acknowledged by {by}: {why}"[:500]
             named = alarm.id
         body: dict[str, Json] = {"by": by, "why": why}
-        self._record(Act(id=f"acknowledged-{named}-{by}", kind="audit-acknowledged", body=body))
+        self.record(Act(id=f"acknowledged-{named}-{by}", kind="audit-acknowledged", body=body))
         self.attest_now(datetime.now(UTC))
         return self.state()
 
@@ -211,10 +212,10 @@ class Notary:
             alarm = session.scalar(select(AlarmRow).order_by(AlarmRow.id.desc()))
             return alarm.acknowledged or "" if alarm and alarm.after == last else ""
 
-    def _record(self, act: Act) -> None:
+    def record(self, act: Act) -> None:
         """Put an act on record as far as the toolbox, which may be what is broken, takes it."""
         try:
-            self.invoker.call("toolbox", "record", act, Noted)
+            self.invoker.call("toolbox", "record", act, Noted, RECORD_TIMEOUT_S)
         except Failing as error:
             log.warning("%s is not on record: %s", act.kind, error.failure.detail)
 

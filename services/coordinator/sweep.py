@@ -15,8 +15,11 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from quartet.contracts.audit import Act
+from quartet.contracts.base import Fields
 from quartet.contracts.task import TERMINAL
 from quartet.contracts.work import ReviewOrder
+from quartet.durable.client import Status
 from quartet.durable.ports import Engine
 from quartet.resilience.failures import Failing
 from quartet.service.log import get_logger
@@ -49,6 +52,7 @@ class Sweep:
     finish: Callable[[Finish], object]
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
     every_s: float = 1.0
+    record: Callable[[Act], None] = lambda _: None
     more: tuple[Duty, ...] = ()
     """Duties of other parts, in a thread of their own: a toolbox that hangs holds up no other."""
 
@@ -124,10 +128,34 @@ class Sweep:
         """Give a new run to a claimed, unfinished task whose workflow Dapr has lost."""
         for start in self._due(TaskRow.claimed.is_(True), now - QUIET, now):
             with _told(f"task {start.task} is not looked up"):
-                status = self.workflows.status(instance_of(start))
+                status = self._status(start)
                 if status != "live":
                     log.warning("the workflow of task %s is %s; it runs again", start.task, status)
                     self._run_again(start)
+                    self._record_replaced(start, status)
+
+    def _status(self, start: Start) -> Status:
+        """Return how the workflow of a run is, or how that of a subtask that waits has ended.
+
+        One that has ended has moved its subtask on before, unless its history was changed.
+        """
+        status = self.workflows.status(instance_of(start))
+        for subtask in self._waiting(start) if status == "live" else ():
+            found = self.workflows.status(instance_of(start, subtask))
+            if found in ("ended", "broken") and subtask in self._waiting(start):
+                return found
+        return status
+
+    def _waiting(self, start: Start) -> list[str]:
+        with self.store.reading() as session:
+            waits = SubtaskRow.state.in_(("reviewing", "held"))
+            query = select(SubtaskRow.id).where(SubtaskRow.task == start.task, waits)
+            return list(session.scalars(query.limit(20)))
+
+    def _record_replaced(self, start: Start, status: Status) -> None:
+        body: Fields = {"run": start.run, "workflow": status}
+        named = f"{start.task}.{start.run}.replaced"
+        self.record(Act(id=named, kind="task-run-replaced", task=start.task, body=body))
 
     def _run_again(self, start: Start) -> None:
         """Give a task a new run, which fences the old one; too many of them end it."""

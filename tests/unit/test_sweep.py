@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from quartet.contracts.audit import Act
 from quartet.contracts.task import Limits
+from quartet.durable.client import Status
 from quartet.resilience.failures import RetryLater
 from services.coordinator.activities import event_id
 from services.coordinator.messages import RUN_TASK, Start, instance_of
@@ -303,3 +305,21 @@ def test_many_tasks_are_all_started_in_turn(at: Desk) -> None:
     sweep(at).pass_once(newest + UNCLAIMED + 2 * SECOND)
 
     assert len({instance for _, instance, _ in at.engine.scheduled}) == 150
+
+
+@pytest.mark.parametrize("status", ["broken", "ended"])
+@pytest.mark.parametrize("instance", [instance_of(START), instance_of(START, READ.id)])
+def test_a_run_with_a_changed_history_is_replaced_and_that_is_on_record(
+    at: Desk, instance: str, status: Status
+) -> None:
+    at.running().record(READ, READ_RESULT)
+    for one in (instance_of(START), instance_of(START, READ.id)):
+        at.engine.statuses[one] = status if one == instance else "live"
+    told: list[Act] = []
+    first = sweep(at)
+    first.record = told.append
+
+    first.pass_once(moved(at) + QUIET + SECOND)
+
+    assert at.row().run != RUN
+    assert [(act.kind, act.task) for act in told] == [("task-run-replaced", TASK_ID)]
