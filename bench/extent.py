@@ -20,6 +20,8 @@ class Extent:
     """Whether starting is measured too, on suites of their own."""
     turns: int
     """Batches with the gate governing, and as many with it open."""
+    batch: int
+    """Tasks in each: as many as there are samples, all clean, so that both gates do the same."""
     gate_calls: int
     held: int
     """Tasks that wait for a person at once."""
@@ -35,6 +37,7 @@ FULL = Extent(
     idle_s=5.0,
     starts=True,
     turns=4,
+    batch=19,
     gate_calls=5000,
     held=1000,
 )
@@ -48,6 +51,7 @@ QUICK = Extent(
     idle_s=0.5,
     starts=False,
     turns=1,
+    batch=3,
     gate_calls=200,
     held=4,
 )

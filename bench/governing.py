@@ -21,8 +21,6 @@ from quartet.cli.auditing import export, verify
 from quartet.cli.console import connect
 from quartet.runtime.errors import SetupError
 
-BATCH = 19
-"""As many as there are samples; all are clean, so that both gates carry out the same."""
 OUTSIDE = Path("coordinator", "checkpoints.jsonl")
 
 
@@ -43,7 +41,7 @@ def governed(started: Started, extent: Extent, say: Say) -> Governed:
         commit_p50_ms=median(_commits(started)) * 1000,
         governed=latency_of(closed),
         open=latency_of(opened),
-        batch=BATCH,
+        batch=extent.batch,
         governed_batch_s=batches[0],
         open_batch_s=batches[1],
         verified_per_s=rate,
@@ -62,7 +60,7 @@ def _in_turns(
         for which in (0, 1):
             with _gate(started, is_open=bool(which)):
                 single[which].extend(run_one(tasks).took for _ in range(max(extent.rounds // 4, 2)))
-                batches[which].append(_span(tasks.prepare(BATCH)()))
+                batches[which].append(_span(tasks.prepare(extent.batch)()))
     return single[0], single[1], (tuple(batches[0]), tuple(batches[1]))
 
 
