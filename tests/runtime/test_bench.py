@@ -11,7 +11,7 @@ import pytest
 from bench.figures import Report
 from quartet.runtime.layout import repository
 
-pytestmark = [pytest.mark.runtime, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.runtime, pytest.mark.timeout(460)]
 TITLES = (
     "Beside the bare task of 8 steps",
     "Durable steps of one task",
