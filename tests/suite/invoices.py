@@ -22,7 +22,8 @@ def sample(case: str, catalogue: Catalogue = SAMPLES) -> Sample:
 
 
 AMPLE_BOOKS: tuple[Fields, ...] = tuple(
-    ample_receipts(SAMPLES.books, str(sample(case).vendor)) for case in ("clean-ubl", "clean-cii")
+    ample_receipts(SAMPLES.books, str(sample(case).vendor))
+    for case in ("clean-ubl", "clean-cii", "over-limit")
 )
 """Master data that makes room for the samples under other numbers."""
 

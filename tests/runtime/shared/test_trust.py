@@ -201,7 +201,9 @@ def test_a_forged_event_on_the_broker_is_buried_and_on_record(
 
     letter = client.dead_letter(marker)
     assert letter.letter.reason.title == "EventNotGenuine"
-    assert any(told["reason"] for told in audited(client, "event-refused"))
+    told = [one for one in audited(client, "event-refused") if one["event"] == ascii(event["id"])]
+    assert all(one["reason"] for one in told)
+    assert told
     assert not any("forged" in r for s in client.task(task).subtasks for r in reasons(s.verdict))
 
 
