@@ -22,7 +22,7 @@ from quartet.packs.load import load
 from quartet.policy.engine import policy_of
 from quartet.policy.texts import names_of, policy_file, read
 from quartet.runtime.layout import DataFolder
-from quartet.service.database import READING, connect
+from quartet.service.database import READING, Holding, connect
 from quartet.service.tokens import check_step, held
 from quartet.trust.keys import Keyring, Signer
 from quartet.trust.tokens import write
@@ -67,7 +67,7 @@ def _spent(data: DataFolder, ledger: Engine, commits: list[Commit], times: int) 
     tokens = [_token(signer, sent) for sent in commits]
     for turn in range(-len(commits), times):
         sent, token = commits[turn % len(commits)], tokens[turn % len(commits)]
-        with Session(ledger) as session:
+        with Holding(ledger) as session:
             entry = Entry(session, utc_now(), data.root)
             begun = time.perf_counter()
             _through(governance, law, entry, sent, token)

@@ -13,7 +13,7 @@ import yaml
 from bench.bare import CHAIN, STEPS_APP
 from quartet.packs.load import load
 from quartet.policy.texts import policy_file
-from quartet.runtime.layout import App, DataFolder, repository
+from quartet.runtime.layout import App, DataFolder, repository, workflow_policy
 from quartet.runtime.manifests import write
 from quartet.runtime.runfile import run_file
 from quartet.runtime.shape import Shape, shape_of
@@ -53,9 +53,10 @@ def started(
     """Run control plane and suite for the time of a ``with`` block.
 
     ``bare`` adds the two apps of the reference task: same sidecars, components and configuration
-    as every app of the suite. ``models`` is another models.yaml; ``composed`` puts the bench's own
-    toolbox and coordinator in place of the product's. The caps of the policy are out of reach:
-    the bench pays one vendor all day.
+    as every app of the suite, and like the coordinator no policy of who may have workflows run on
+    them: it would have to allow the one what the bench wants of the other. ``models`` is another
+    models.yaml; ``composed`` puts the bench's own toolbox and coordinator in the place of those.
+    The caps of the policy are out of reach: the bench pays one vendor all day.
     """
     shape = shape_of(PACK)
     if bare:
@@ -74,6 +75,8 @@ def _written(
     folder = data.root / "manifests"
     folder.mkdir(parents=True, exist_ok=True)
     write(shape, folder)
+    for app_id in (CHAIN, STEPS_APP):
+        (folder / "components" / f"{workflow_policy(app_id)}.yaml").unlink(missing_ok=True)
     command = [sys.executable, "-m", "bench.bare"]
     env = {"toolbox": {"QUARTET_POLICY": str(_ample_policy(data))}}
     if models:

@@ -32,6 +32,7 @@ from packs.payables.ledger import (
     ReceiptRow,
 )
 from packs.payables.normal import clean_text
+from quartet.packs.locking import locked
 
 ZERO = Decimal(0)
 PRICE_TOLERANCE = Decimal("0.02")
@@ -101,7 +102,8 @@ def find_order(session: Session, number: str | None, *, lock: bool = False) -> O
     """
     if number is None:
         return None
-    order = session.get(OrderRow, clean_text(number), with_for_update=True if lock else None)
+    key = clean_text(number)
+    order = locked(session, OrderRow, key) if lock else session.get(OrderRow, key)
     if order is None:
         return None
     received: dict[str, Decimal] = defaultdict(Decimal)

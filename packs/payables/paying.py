@@ -11,6 +11,7 @@ from packs.payables.ledger import BilledRow, Kind, PaymentRow, VendorRow
 from packs.payables.matching import Match
 from quartet.packs.amount import Amount
 from quartet.packs.labelling import Critical
+from quartet.packs.locking import locked
 from quartet.packs.reference import ByReference
 from quartet.packs.tool import Books, CannotUndo, Effect, tool
 from quartet.resilience.failures import RetryChanged
@@ -221,7 +222,7 @@ def _schedule(kind: Kind, found: Match, books: Books) -> Scheduled:
 
 def _vendor_now(found: Match, books: Books) -> VendorRow:
     """Return the vendor as it is now; raises RetryChanged when the match is out of date."""
-    vendor = books.session.get(VendorRow, found.vendor_id, with_for_update={"read": True})
+    vendor = locked(books.session, VendorRow, found.vendor_id, shared=True)
     faults = {
         "the vendor is gone": vendor is None,
         "the vendor is not active": vendor is not None and vendor.status != "active",

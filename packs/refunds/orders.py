@@ -13,6 +13,7 @@ from packs.refunds.ledger import OrderRow, RefundRow
 from packs.refunds.request import Part, Request, Words
 from quartet.packs.amount import Currency, Price
 from quartet.packs.labelling import Origins
+from quartet.packs.locking import locked
 from quartet.packs.tool import Books, tool
 
 SAMPLE_ORDERS = Path(__file__).parent / "samples" / "orders.yaml"
@@ -68,7 +69,7 @@ def find_order(arguments: Which, books: Books) -> Found:
 
 def look(number: str, session: Session, *, lock: bool = False) -> Found:
     """Return an order as it is now; its row is locked until the transaction ends if asked."""
-    order = session.get(OrderRow, number, with_for_update=lock or None, populate_existing=lock)
+    order = locked(session, OrderRow, number) if lock else session.get(OrderRow, number)
     if order is None:
         return Found(number=number, found=False)
     live = RefundRow.status != "cancelled"

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from quartet.resilience.failures import RetryLater
@@ -26,6 +27,15 @@ def connect(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_as_writer)
     return engine
+
+
+class Holding(Session):
+    """A session that lets go of no row that it has read, so that none is read twice by its key."""
+
+
+@event.listens_for(Holding, "loaded_as_persistent")
+def _hold(session: Session, row: object) -> None:
+    session.info.setdefault("held", []).append(row)
 
 
 def migrate(url: str, folder: Path, *more_versions: Path) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from quartet.contracts.base import Fields
 from quartet.packs.load import Pack
-from quartet.service.database import READING, connect, migrate, told
+from quartet.service.database import READING, Holding, connect, migrate, told
 from quartet.trust.sensitive import masked_fields
 from services.toolbox.audit.records import record_of
 from services.toolbox.audit.sequence import append
@@ -132,7 +132,7 @@ class Ledger:
     def write(self) -> Iterator[Entry]:
         """Open a transaction; it commits at the end, with its audit records numbered last."""
         with told("ledger", "LedgerAway"):
-            with self._writer, Session(self._engine) as session:
+            with self._writer, Holding(self._engine) as session:
                 entry = Entry(session, self._clock(), self._files)
                 yield entry
                 session.flush()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from quartet.packs.amount import Amount
@@ -44,16 +44,14 @@ class Movement:
 
 def sums(entry: Entry, movement: Movement) -> Sums:
     """Return what will have been moved with this call, and keep others from adding meanwhile."""
+    today, own = entry.now.date(), movement.amount.value
+    rows, before = _of_day(entry, movement, today), _before(entry, movement)
     found: dict[str, Decimal] = {}
-    today = entry.now.date()
-    own = movement.amount.value
-    for scope, name in movement.scopes():
-        row = _row(entry, scope, name, movement.amount.currency, today)
-        day = row.amount if row else Decimal(0)
+    for scope, _ in movement.scopes():
+        day = rows[scope].amount if scope in rows else Decimal(0)
         found[f"{scope}_day"] = day + own
         if scope != "suite":
-            before = _before(entry, scope, name, movement.amount.currency)
-            found[f"{scope}_month"] = before + day + own
+            found[f"{scope}_month"] = before.get(scope, Decimal(0)) + day + own
     return Sums.model_validate(found)
 
 
@@ -87,9 +85,9 @@ def uncount(entry: Entry, task: str, slot: int) -> None:
 
 
 def _add(entry: Entry, movement: Movement, day: date, amount: Decimal) -> None:
+    rows = _of_day(entry, movement, day)
     for scope, name in movement.scopes():
-        row = _row(entry, scope, name, movement.amount.currency, day)
-        if row is None:
+        if scope not in rows:
             row = MovedRow(
                 scope=scope,
                 name=name,
@@ -98,27 +96,37 @@ def _add(entry: Entry, movement: Movement, day: date, amount: Decimal) -> None:
                 amount=Decimal(0),
             )
             entry.session.add(row)
-        row.amount += amount
+            rows[scope] = row
+        rows[scope].amount += amount
 
 
-def _row(entry: Entry, scope: Scope, name: str, currency: str, day: date) -> MovedRow | None:
-    key = (scope, name, currency, day)
-    return entry.session.get(MovedRow, key, with_for_update=True, populate_existing=True)
-
-
-def _before(entry: Entry, scope: Scope, name: str, currency: str) -> Decimal:
-    """Return the sum of the 29 days before today."""
-    today = entry.now.date()
-    found = entry.session.scalar(
-        select(func.sum(MovedRow.amount)).where(
-            MovedRow.scope == scope,
-            MovedRow.name == name,
-            MovedRow.currency == currency,
-            MovedRow.day >= today - MONTH,
-            MovedRow.day < today,
-        )
+def _of_day(entry: Entry, movement: Movement, day: date) -> dict[str, MovedRow]:
+    """Return the sums of a day that there are, locked in one order, by scope."""
+    query = (
+        select(MovedRow)
+        .where(*_counts(movement), MovedRow.day == day)
+        .order_by(MovedRow.scope, MovedRow.name)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
-    return found if isinstance(found, Decimal) else Decimal(0)
+    return {row.scope: row for row in entry.session.scalars(query)}
+
+
+def _before(entry: Entry, movement: Movement) -> dict[str, Decimal]:
+    """Return the sums of the 29 days before today, by scope."""
+    today = entry.now.date()
+    query = (
+        select(MovedRow.scope, func.sum(MovedRow.amount))
+        .where(*_counts(movement), MovedRow.day >= today - MONTH, MovedRow.day < today)
+        .group_by(MovedRow.scope)
+    )
+    return dict(entry.session.execute(query).tuples().all())
+
+
+def _counts(movement: Movement) -> tuple[ColumnElement[bool], ...]:
+    """Return what holds of the rows that a movement counts for."""
+    scopes = tuple_(MovedRow.scope, MovedRow.name).in_(list(movement.scopes()))
+    return (scopes, MovedRow.currency == movement.amount.currency)
 
 
 def problems(session: Session, pack: Pack) -> Iterator[str]:
