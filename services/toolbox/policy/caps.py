@@ -120,7 +120,7 @@ def _before(entry: Entry, movement: Movement) -> dict[str, Decimal]:
         .where(*_counts(movement), MovedRow.day >= today - MONTH, MovedRow.day < today)
         .group_by(MovedRow.scope)
     )
-    return dict(entry.session.execute(query).tuples().all())
+    return dict(entry.session.execute(query).all())
 
 
 def _counts(movement: Movement) -> tuple[ColumnElement[bool], ...]:
