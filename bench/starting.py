@@ -53,8 +53,8 @@ def started(
     """Run control plane and suite for the time of a ``with`` block.
 
     ``bare`` adds the two apps of the reference task: same sidecars, components and configuration
-    as every app of the suite, and like the coordinator no policy of who may have workflows run on
-    them: it would have to allow the one what the bench wants of the other. ``models`` is another
+    as every app of the suite; the policies of who may have workflows run on them are for nobody,
+    as the coordinator has none: they would have to allow what the bench wants. ``models`` is another
     models.yaml; ``composed`` puts the bench's own toolbox and coordinator in the place of those.
     The caps of the policy are out of reach: the bench pays one vendor all day.
     """
@@ -76,7 +76,7 @@ def _written(
     folder.mkdir(parents=True, exist_ok=True)
     write(shape, folder)
     for app_id in (CHAIN, STEPS_APP):
-        (folder / "components" / f"{workflow_policy(app_id)}.yaml").unlink(missing_ok=True)
+        _for_nobody(folder / "components" / f"{workflow_policy(app_id)}.yaml")
     command = [sys.executable, "-m", "bench.bare"]
     env = {"toolbox": {"QUARTET_POLICY": str(_ample_policy(data))}}
     if models:
@@ -93,6 +93,13 @@ def _written(
     path = folder / "dapr.yaml"
     path.write_text(yaml.safe_dump(document))
     return path
+
+
+def _for_nobody(path: Path) -> None:
+    """Scope a policy of who may have workflows run to an app-id that there is not."""
+    if path.exists():
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        path.write_text(yaml.safe_dump({**document, "scopes": ["nobody"]}), encoding="utf-8")
 
 
 def _ample_policy(data: DataFolder) -> Path:
