@@ -54,8 +54,9 @@ def started(
 
     ``bare`` adds the two apps of the reference task: same sidecars, components and configuration
     as every app of the suite; the policies of who may have workflows run on them are for nobody,
-    as the coordinator has none: they would have to allow what the bench wants. ``models`` is another
-    models.yaml; ``composed`` puts the bench's own toolbox and coordinator in the place of those.
+    as the coordinator has none: they would have to allow what the bench wants. ``models`` is
+    another models.yaml; ``composed`` puts the bench's own toolbox and coordinator in place of the
+    real ones.
     The caps of the policy are out of reach: the bench pays one vendor all day.
     """
     shape = shape_of(PACK)
