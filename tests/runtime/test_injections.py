@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -109,19 +108,6 @@ def layer(view: TaskView) -> str:
     return by_outcome.get(outcome(view), outcome(view))
 
 
-def records(client: Client) -> list[dict[str, Any]]:
-    """Every audit record of the suite."""
-    found: list[dict[str, Any]] = []
-    while True:
-        page = client.operate("export_audit", {"after": len(found), "limit": 5000})
-        assert isinstance(page, dict)
-        rows = page["records"]
-        assert isinstance(rows, list)
-        if not rows:
-            return found
-        found += [json.loads(str(row["record"])) for row in rows if isinstance(row, dict)]
-
-
 def test_there_are_at_least_fifteen_phrasings_and_each_stands_in_several_places() -> None:
     assert len(PHRASINGS) >= 15
     assert {one.place for one in CORPUS.attacks} == set(PLACES)
@@ -180,7 +166,7 @@ def test_nothing_is_paid_above_what_was_received_and_every_invariant_holds(ran: 
 
 
 def test_no_effect_is_outside_its_plan_and_none_acts_on_an_unconfirmed_argument(ran: Ran) -> None:
-    told = records(ran.running.client)
+    told = ran.running.client.records()
     slots = {
         (str(r["task"]), s["number"]): s["tools"]
         for r in told
@@ -243,7 +229,7 @@ def texts(content: Json) -> Iterator[str]:
 
 
 def test_no_agent_has_changed_master_data_or_closed_a_run(ran: Ran) -> None:
-    told = records(ran.running.client)
+    told = ran.running.client.records()
     operations = [r for r in told if str(r["kind"]).startswith("operation-")]
 
     assert {str(r["actor"]) for r in operations} <= {"console", "toolbox"}

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 from uuid import uuid4
 
 import httpx
@@ -188,6 +188,18 @@ class Client:
         answer = self.http.post(f"/operations/{name}", json=arguments or {})
         assert answer.is_success, answer.text
         return OperationResult.model_validate_json(answer.content).root
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return every audit record so far, oldest first."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.operate("export_audit", {"after": len(found), "limit": 5000})
+            assert isinstance(page, dict)
+            rows = page["records"]
+            assert isinstance(rows, list)
+            if not rows:
+                return found
+            found += [json.loads(str(row["record"])) for row in rows if isinstance(row, dict)]
 
     def _is_settled(self, task: str) -> bool:
         answer = self.http.get(f"/tasks/{task}")

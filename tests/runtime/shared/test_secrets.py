@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import redis
 
-from quartet.contracts.base import Fields
 from quartet.runtime.layout import HOST, REDIS_PORT, DataFolder
 from quartet.runtime.redis import SIDECAR
 from quartet.runtime.shape import shape_of
@@ -91,7 +90,7 @@ def test_no_bearer_token_or_key_is_in_a_log_or_in_an_audit_record(
 ) -> None:
     assert paid
     logs = b"\n".join(content for _, content in written(running.data.root, "logs/**/*"))
-    told = f"{logs.decode(errors='replace')}\n{json.dumps(records(client))}"
+    told = f"{logs.decode(errors='replace')}\n{json.dumps(client.records())}"
 
     kinds = {one.kind for one in find(told)}
 
@@ -103,16 +102,3 @@ def test_no_account_number_is_in_the_history_of_a_workflow(running: Running, pai
 
     assert len(parts) > 50
     assert [key for key, part in parts if paid.encode() in part] == []
-
-
-def records(client: Client) -> list[Fields]:
-    """Every audit record so far."""
-    found: list[Fields] = []
-    while True:
-        page = client.operate("export_audit", {"after": len(found), "limit": 5000})
-        assert isinstance(page, dict)
-        rows = page["records"]
-        assert isinstance(rows, list)
-        if not rows:
-            return found
-        found += [json.loads(str(row["record"])) for row in rows if isinstance(row, dict)]

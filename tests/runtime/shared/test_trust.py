@@ -61,17 +61,10 @@ def task(running: Running) -> str:
     return done
 
 
-def audited(client: Client, kind: str) -> list[Fields]:
-    """Return the bodies of all records of a kind."""
-    found: list[Fields] = []
-    after = 0
-    while True:
-        page: Any = client.operate("export_audit", {"after": after, "limit": 5000})
-        if not page["records"]:
-            return found
-        after = page["records"][-1]["sequence"]
-        told = (json.loads(one["record"]) for one in page["records"])
-        found += [{**one["body"], "task": one["task"]} for one in told if one["kind"] == kind]
+def audited(client: Client, kind: str) -> list[dict[str, Any]]:
+    """Return the bodies of all records of a kind, with their tasks."""
+    told = [one for one in client.records() if one["kind"] == kind]
+    return [{**one["body"], "task": one["task"]} for one in told]
 
 
 def encoded(value: bytes) -> str:
