@@ -11,7 +11,13 @@ from quartet.cli.speech import AsJson, Data, one_line_errors
 from quartet.runtime import control, suite
 from quartet.runtime.build import ensure_binaries
 from quartet.runtime.layout import DataFolder
-from quartet.runtime.manifests import out_of_date, run_file_of, write
+from quartet.runtime.manifests import (
+    chart_out_of_date,
+    out_of_date,
+    run_file_of,
+    write,
+    write_chart,
+)
 from quartet.runtime.redis import find_server
 from quartet.runtime.shape import shape_of
 
@@ -101,10 +107,13 @@ def suite_down(data: Data = None) -> None:
 def generate(
     *, check: Annotated[bool, typer.Option(help="Only compare; exit 1 if out of date.")] = False
 ) -> None:
-    """Write dapr.yaml, components/ and config/ from pack.yaml and the caller x verb matrix."""
+    """Write dapr.yaml, components/, config/ and the chart's data from the packs and the matrix."""
     with one_line_errors():
         shape = shape_of()
-    paths = out_of_date(shape) if check else write(shape)
+        if check:
+            paths = [*out_of_date(shape), *chart_out_of_date()]
+        else:
+            paths = [*write(shape), *write_chart()]
     for path in paths:
         typer.echo(f"{'out of date' if check else 'wrote'} {path}")
     if check and paths:

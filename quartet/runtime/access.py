@@ -4,7 +4,8 @@ from typing import Any
 
 from quartet.contracts.matrix import VERBS, Verb, resolve
 from quartet.runtime.components import NOTICE_SECRETS, SECRETS, SIGNING_SEED
-from quartet.runtime.layout import CONSOLE, MODELS, NAMESPACE, SIDECAR_TRUST_DOMAIN, App
+from quartet.runtime.layout import CONSOLE, MODELS, App
+from quartet.runtime.place import LOCAL, Place
 from quartet.runtime.shape import Shape
 from quartet.runtime.topics import publishing_rights
 
@@ -14,7 +15,7 @@ OWN_SECRETS = (SIGNING_SEED,)
 """What each service may read, out of its own sidecar's environment: nobody else's is there."""
 
 
-def configuration(app: App, shape: Shape) -> Document:
+def configuration(app: App, shape: Shape, place: Place = LOCAL) -> Document:
     """Return the Configuration of one sidecar."""
     verbs = resolve(VERBS, shape.specialists, shape.readers)
     spec: Document = {
@@ -24,8 +25,8 @@ def configuration(app: App, shape: Shape) -> Document:
         "features": _features(app, shape),
         "accessControl": {
             "defaultAction": "deny",
-            "trustDomain": SIDECAR_TRUST_DOMAIN,
-            "policies": policies(app.app_id, verbs),
+            "trustDomain": place.trust_domain,
+            "policies": policies(app.app_id, verbs, place),
         },
         "secrets": {"scopes": [_secrets(app, shape)]},
         "api": {"allowed": _allowed(_apis(app, shape, verbs))},
@@ -86,7 +87,7 @@ def _allowed(names: list[str]) -> list[Document]:
     ]
 
 
-def policies(callee: str, verbs: tuple[Verb, ...]) -> list[Document]:
+def policies(callee: str, verbs: tuple[Verb, ...], place: Place = LOCAL) -> list[Document]:
     """Return one policy per caller, for the paths that carry its own app-id."""
     own = [verb for verb in verbs if verb.callee == callee]
     callers = sorted({caller for verb in own for caller in verb.callers})
@@ -94,8 +95,8 @@ def policies(callee: str, verbs: tuple[Verb, ...]) -> list[Document]:
         {
             "appId": caller,
             "defaultAction": "deny",
-            "trustDomain": SIDECAR_TRUST_DOMAIN,
-            "namespace": NAMESPACE,
+            "trustDomain": place.trust_domain,
+            "namespace": place.namespace,
             "operations": [
                 {"name": name, "httpVerb": sorted(methods), "action": "allow"}
                 for name, methods in _operations(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from quartet.runtime.layout import HOST, NAMESPACE, REDIS_PORT
+from quartet.runtime.place import LOCAL, Place
 from quartet.runtime.shape import Shape
 from quartet.runtime.topics import (
     PUBSUB,
@@ -29,15 +29,15 @@ REDELIVER_EVERY_S = 5
 EVENT_RETRIES = 13
 
 
-def components(shape: Shape) -> dict[str, Document]:
+def components(shape: Shape, place: Place = LOCAL) -> dict[str, Document]:
     """Return every resource file of `components/` by its name."""
     return {
-        "statestore.yaml": _state(STATE_STORE, shape.workflow_apps, actorStateStore="true"),
-        "conversations.yaml": _state(CONVERSATIONS, ("critic", *shape.specialists)),
-        "verdicts.yaml": _state(VERDICTS, ("critic",)),
-        "pubsub.yaml": _pubsub(shape),
+        "statestore.yaml": _state(place, STATE_STORE, shape.workflow_apps, actorStateStore="true"),
+        "conversations.yaml": _state(place, CONVERSATIONS, ("critic", *shape.specialists)),
+        "verdicts.yaml": _state(place, VERDICTS, ("critic",)),
+        "pubsub.yaml": _pubsub(shape, place),
         "secretstore.yaml": _secret_store(),
-        "resiliency.yaml": _resiliency(shape),
+        "resiliency.yaml": _resiliency(shape, place),
         **{f"{p['metadata']['name']}.yaml": p for p in workflow_policies(shape)},
     }
 
@@ -61,9 +61,9 @@ def _component(
 
 
 def _redis(
-    name: str, kind: str, metadata: dict[str, str], scopes: tuple[str, ...] = ()
+    place: Place, name: str, kind: str, metadata: dict[str, str], scopes: tuple[str, ...] = ()
 ) -> Document:
-    where = {"redisHost": f"{HOST}:{REDIS_PORT}", "redisUsername": "sidecar"}
+    where = {"redisHost": place.redis, "redisUsername": place.redis_user}
     document = _component(name, kind, where | metadata, scopes)
     secret = {"name": REDIS_LOGIN, "key": REDIS_LOGIN}
     document["spec"]["metadata"].append({"name": "redisPassword", "secretKeyRef": secret})
@@ -71,9 +71,9 @@ def _redis(
     return document
 
 
-def _state(name: str, scopes: tuple[str, ...], **metadata: str) -> Document:
+def _state(place: Place, name: str, scopes: tuple[str, ...], **metadata: str) -> Document:
     prefix = {} if name == STATE_STORE else {"keyPrefix": "appid"}
-    return _redis(name, "state.redis", prefix | metadata, scopes)
+    return _redis(place, name, "state.redis", prefix | metadata, scopes)
 
 
 def _secret_store() -> Document:
@@ -84,7 +84,7 @@ def _rights(rights: dict[str, list[str]]) -> str:
     return ";".join(f"{app_id}={','.join(topics)}" for app_id, topics in sorted(rights.items()))
 
 
-def _pubsub(shape: Shape) -> Document:
+def _pubsub(shape: Shape, place: Place) -> Document:
     listed = ",".join(every_topic())
     metadata = {
         "processingTimeout": f"{PROCESSING_TIMEOUT_S}s",
@@ -96,12 +96,12 @@ def _pubsub(shape: Shape) -> Document:
     }
     known = {app.app_id for app in shape.apps}
     users = tuple(sorted(known & (publishing_rights().keys() | listening_rights().keys())))
-    return _redis(PUBSUB, "pubsub.redis", metadata, users)
+    return _redis(place, PUBSUB, "pubsub.redis", metadata, users)
 
 
-def _resiliency(shape: Shape) -> Document:
+def _resiliency(shape: Shape, place: Place) -> Document:
     actors = {
-        f"dapr.internal.{NAMESPACE}.{app_id}.workflow": {"timeout": "workflow"}
+        f"dapr.internal.{place.namespace}.{app_id}.workflow": {"timeout": "workflow"}
         for app_id in shape.workflow_apps
     }
     return {

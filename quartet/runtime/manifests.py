@@ -1,10 +1,11 @@
-"""The generated files of the repository: dapr.yaml, components/, config/; written and compared."""
+"""The generated files: dapr.yaml, components/, config/, the chart's; written and compared."""
 
 from pathlib import Path
 
 import yaml
 
 from quartet.runtime.access import configuration
+from quartet.runtime.chart import CHART_FILE, chart_file
 from quartet.runtime.components import components
 from quartet.runtime.layout import repository
 from quartet.runtime.runfile import run_file
@@ -50,6 +51,22 @@ def write(shape: Shape, root: Path | None = None) -> list[Path]:
             (base / path).write_text(wanted[path], encoding="utf-8")
         else:
             (base / path).unlink()
+    return changed
+
+
+def chart_out_of_date() -> list[Path]:
+    """Return the chart's data file if it is not what it should be."""
+    path = repository() / CHART_FILE
+    same = path.is_file() and path.read_text(encoding="utf-8") == chart_file()
+    return [] if same else [CHART_FILE]
+
+
+def write_chart() -> list[Path]:
+    """Bring the chart's data file up to date and return it if it changed."""
+    changed = chart_out_of_date()
+    for path in changed:
+        (repository() / path).parent.mkdir(parents=True, exist_ok=True)
+        (repository() / path).write_text(chart_file(), encoding="utf-8")
     return changed
 
 

@@ -16,6 +16,8 @@ DATABASES = {
     "notices": "console",
 }
 """Each database by name, with the service that owns it."""
+HOST = "127.0.0.1"
+LOCAL_SUITE = "spiffe://public/ns/default"
 MODELS_FILE = Path(__file__).resolve().parents[2] / "models.yaml"
 
 
@@ -28,6 +30,10 @@ class Settings:
     dapr_http_port: int
     dapr_grpc_port: int
     data: Path
+    host: str = HOST
+    """Where the app listens."""
+    suite: str = LOCAL_SUITE
+    """What the SPIFFE ids of all app-ids of this suite begin with."""
     pack: str = "payables"
     models: Path = MODELS_FILE
     policy: Path | None = None
@@ -73,6 +79,8 @@ def from_environment() -> Settings:
             dapr_http_port=int(env["DAPR_HTTP_PORT"]),
             dapr_grpc_port=int(env["DAPR_GRPC_PORT"]),
             data=Path(env["QUARTET_DATA"]),
+            host=env.get("QUARTET_HOST") or HOST,
+            suite=env.get("QUARTET_SUITE") or LOCAL_SUITE,
             pack=env.get("QUARTET_PACK", "payables"),
             models=Path(env.get("QUARTET_MODELS") or MODELS_FILE),
             policy=Path(env["QUARTET_POLICY"]) if env.get("QUARTET_POLICY") else None,

@@ -161,11 +161,11 @@ def _refusal(status: int, detail: str) -> Problem:
 
 
 def serve(app: FastAPI, settings: Settings) -> None:
-    """Serve on loopback until SIGTERM; requests under way get ten seconds to end."""
+    """Serve, on loopback where nothing else is set, until SIGTERM; requests under way get ten seconds to end."""
     start_logging(known=frozenset((settings.app_token, settings.api_token)) - {""})
     uvicorn.run(
         app,
-        host="127.0.0.1",
+        host=settings.host,
         port=settings.app_port,
         log_level="warning",
         access_log=False,

@@ -185,7 +185,7 @@ def main() -> None:
     files.mkdir(parents=True, exist_ok=True)
     try:
         pack = load(settings.pack)
-        ledger = open_ledger(settings.database("ledger"), files, pack)
+        ledger = open_ledger(settings.database("ledger"), files, pack, suite=settings.suite)
         sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
         app = build(settings, governed(settings, pack), ledger, sidecar)
     except Failing as error:

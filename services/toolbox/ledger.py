@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from quartet.contracts.base import Fields
 from quartet.packs.load import Pack
 from quartet.service.database import READING, Holding, connect, migrate, told
+from quartet.service.settings import LOCAL_SUITE
 from quartet.trust.sensitive import masked_fields
 from services.toolbox.audit.records import record_of
 from services.toolbox.audit.sequence import append
@@ -39,6 +40,7 @@ class Entry:
     session: Session
     now: datetime
     files: Path
+    suite: str
     records: list[AuditRow] = field(default_factory=list)
     acts: list[Callable[[], None]] = field(default_factory=list)
 
@@ -48,7 +50,8 @@ class Entry:
         Account numbers and secrets are masked: the digests in it name what it is about.
         """
         plain = masked_fields(body)
-        self.records.append(record_of(self.session, self.now, actor, kind, task, plain))
+        made = record_of(self.session, self.now, self.suite, actor, kind, task, plain)
+        self.records.append(made)
 
     def number_records(self) -> None:
         """Draw the next numbers of the one sequence, under the lock of its head."""
@@ -104,10 +107,14 @@ class Ledger:
     """The ledger's database and the folder of rendered files; safe to share between threads."""
 
     def __init__(
-        self, engine: Engine, files: Path, clock: Callable[[], datetime] = utc_now
+        self,
+        engine: Engine,
+        files: Path,
+        clock: Callable[[], datetime] = utc_now,
+        suite: str = LOCAL_SUITE,
     ) -> None:
-        """Take the engine, not yet connected, the folder for files, and the clock."""
-        self._engine, self._files, self._clock = engine, files, clock
+        """Take the engine, not yet connected, the folder for files, the clock, and whose it is."""
+        self._engine, self._files, self._clock, self._suite = engine, files, clock, suite
         self._reading = engine.execution_options(**{READING: True})
         self._writer: AbstractContextManager[object] = nullcontext()
         if engine.dialect.name == "sqlite":
@@ -125,7 +132,7 @@ class Ledger:
     def read(self) -> Iterator[Entry]:
         """Open a transaction whose writes, if any, are rolled back."""
         with told("ledger", "LedgerAway"), Session(self._reading) as session:
-            yield Entry(session, self._clock(), self._files)
+            yield Entry(session, self._clock(), self._files, self._suite)
             session.rollback()
 
     @contextmanager
@@ -133,7 +140,7 @@ class Ledger:
         """Open a transaction; it commits at the end, with its audit records numbered last."""
         with told("ledger", "LedgerAway"):
             with self._writer, Holding(self._engine) as session:
-                entry = Entry(session, self._clock(), self._files)
+                entry = Entry(session, self._clock(), self._files, self._suite)
                 yield entry
                 session.flush()
                 entry.number_records()
@@ -157,9 +164,13 @@ class Ledger:
 
 
 def open_ledger(
-    url: str, files: Path, pack: Pack, clock: Callable[[], datetime] = utc_now
+    url: str,
+    files: Path,
+    pack: Pack,
+    clock: Callable[[], datetime] = utc_now,
+    suite: str = LOCAL_SUITE,
 ) -> Ledger:
     """Return the ledger, migrated to the newest tables of the toolbox and of the pack."""
     branch = pack.folder / "migrations" / "versions"
     migrate(url, HERE / "migrations", *((branch,) if branch.is_dir() else ()))
-    return Ledger(connect(url), files, clock)
+    return Ledger(connect(url), files, clock, suite)

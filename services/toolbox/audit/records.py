@@ -5,7 +5,6 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from quartet.contracts.base import Fields, Json
-from quartet.runtime.layout import NAMESPACE, SIDECAR_TRUST_DOMAIN
 from quartet.sidecar.calling import REPLICA, calling, trace_of
 from quartet.trust.digest import canonical, digest
 from services.toolbox.audit.tables import RequesterRow
@@ -13,13 +12,22 @@ from services.toolbox.tables import AuditRow, PlanRow
 
 
 def record_of(  # noqa: PLR0913 - what a record is made of
-    session: Session, now: datetime, actor: str, kind: str, task: str | None, body: Fields
+    session: Session,
+    now: datetime,
+    suite: str,
+    actor: str,
+    kind: str,
+    task: str | None,
+    body: Fields,
 ) -> AuditRow:
-    """Return the record, not yet numbered; its canonical bytes are what is kept and hashed."""
+    """Return the record, not yet numbered; its canonical bytes are what is kept and hashed.
+
+    ``suite`` is what the SPIFFE ids of all its app-ids begin with.
+    """
     record: Json = {
         "at": now.isoformat(),
         "actor": actor,
-        "spiffe": f"spiffe://{SIDECAR_TRUST_DOMAIN}/ns/{NAMESPACE}/{actor}",
+        "spiffe": f"{suite}/{actor}",
         "replica": _replica(actor),
         "recorder": REPLICA,
         "person": _person(session, task),
