@@ -34,7 +34,7 @@ def chart_file() -> str:
 class _Plain(yaml.SafeDumper):
     """Writes no anchors: Helm's parser takes them, readers do not."""
 
-    def ignore_aliases(self, data: object) -> bool:
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the base class's
         """Say of everything that it is written out."""
         return True
 

@@ -69,6 +69,17 @@ def write_configuration(data: DataFolder, *, port: int = REDIS_PORT) -> Path:
         "appendonly yes",
         "appendfsync everysec",
         "save 3600 1",
+        *user_lines(data),
+    ]
+    path = data.redis / "redis.conf"
+    path.touch(mode=0o600)
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def user_lines(data: DataFolder) -> list[str]:
+    """Return the users as redis.conf and an ACL file name them, passwords as digests."""
+    return [
         # Nobody can be the default user, but Redis replays its append-only file as this one:
         # without its rights every transaction in the file is refused, and lost, at the start.
         "user default off resetpass ~* &* +@all",
@@ -77,10 +88,6 @@ def write_configuration(data: DataFolder, *, port: int = REDIS_PORT) -> Path:
             for user, rights in _RIGHTS.items()
         ),
     ]
-    path = data.redis / "redis.conf"
-    path.touch(mode=0o600)
-    path.write_text("\n".join(lines) + "\n")
-    return path
 
 
 def _digest(password: Path) -> str:

@@ -161,7 +161,7 @@ def _refusal(status: int, detail: str) -> Problem:
 
 
 def serve(app: FastAPI, settings: Settings) -> None:
-    """Serve, on loopback where nothing else is set, until SIGTERM; requests under way get ten seconds to end."""
+    """Serve until SIGTERM, on loopback if nothing else is set; requests get ten seconds to end."""
     start_logging(known=frozenset((settings.app_token, settings.api_token)) - {""})
     uvicorn.run(
         app,

@@ -40,7 +40,7 @@ class Entry:
     session: Session
     now: datetime
     files: Path
-    suite: str
+    suite: str = LOCAL_SUITE
     records: list[AuditRow] = field(default_factory=list)
     acts: list[Callable[[], None]] = field(default_factory=list)
 

@@ -1,0 +1,1 @@
+"""What runs inside a Kubernetes cluster beside the services: keys made, resources waited for."""
