@@ -55,7 +55,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* What everything below is made from; a change of it rolls every pod. */}}
 {{- define "quartet.content" -}}
-{{- printf "%s %s" (include "quartet.suite" .) (toYaml .Values.redis) | sha256sum | trunc 16 -}}
+{{- printf "%s %s %s" (include "quartet.suite" .) (toYaml .Values.redis) (toYaml .Values.models.keys) | sha256sum | trunc 16 -}}
 {{- end -}}
 
 {{- define "quartet.podSecurity" -}}
