@@ -46,12 +46,18 @@ def _suite(shape: Shape) -> Document:
         "apps": {app.app_id: _app(app, shape, resources) for app in shape.apps if app.has_app},
         "sidecar": {name: common[name] for name in ("maxBodySize", "readBufferSize")},
         "configurations": {
-            app.app_id: configuration(app, shape, CHART)["spec"]
+            app.app_id: _configuration(app, shape)
             for app in shape.apps
             if app.has_app
         },
         "resources": resources,
     }
+
+
+def _configuration(app: App, shape: Shape) -> Document:
+    """Return a sidecar's Configuration; on Kubernetes mTLS is the control plane's to switch on."""
+    spec: Document = configuration(app, shape, CHART)["spec"]
+    return {name: value for name, value in spec.items() if name != "mtls"}
 
 
 def _app(app: App, shape: Shape, resources: list[Document]) -> Document:
