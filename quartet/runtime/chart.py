@@ -46,9 +46,7 @@ def _suite(shape: Shape) -> Document:
         "apps": {app.app_id: _app(app, shape, resources) for app in shape.apps if app.has_app},
         "sidecar": {name: common[name] for name in ("maxBodySize", "readBufferSize")},
         "configurations": {
-            app.app_id: _configuration(app, shape)
-            for app in shape.apps
-            if app.has_app
+            app.app_id: _configuration(app, shape) for app in shape.apps if app.has_app
         },
         "resources": resources,
     }
