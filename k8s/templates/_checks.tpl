@@ -1,7 +1,7 @@
 {{/* What has to be right before anything is made; each message says what to do. */}}
 {{- define "quartet.checks" -}}
 {{- if not (.Capabilities.APIVersions.Has "dapr.io/v1alpha1/Component") -}}
-{{- fail "Dapr is not on this cluster: install Dapr 1.18.2 or later first (helm install dapr dapr/dapr -n dapr-system --create-namespace --wait --set dapr_sidecar_injector.sidecarDropALLCapabilities=true)." -}}
+{{- fail "Dapr is not on this cluster: install Dapr 1.18.2 or later first (helm install dapr dapr/dapr -n dapr-system --create-namespace --wait; k8s/README.md says with which settings)." -}}
 {{- end -}}
 {{- if not (.Capabilities.APIVersions.Has "dapr.io/v1alpha1/WorkflowAccessPolicy") -}}
 {{- fail "The Dapr of this cluster is too old: it has no WorkflowAccessPolicy. Upgrade it to 1.18.2 or later, its CRDs included." -}}

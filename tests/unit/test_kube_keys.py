@@ -13,6 +13,7 @@ import pytest
 from quartet.runtime.errors import SetupError
 from quartet.runtime.kube.api import Api, ApiAway
 from quartet.runtime.kube.gate import CONTENT, Gate, databases, unreachable, wait
+from quartet.runtime.kube.gate import main as gate_main
 from quartet.runtime.kube.keys import ROTATE, Keys
 from quartet.runtime.kube.plan import Plan
 from quartet.runtime.layout import DataFolder
@@ -229,3 +230,10 @@ def test_a_database_that_is_away_is_told_without_its_password() -> None:
     assert "127.0.0.1" in says
     assert "hidden" not in says
     assert unreachable("sqlite:///x") == ""
+
+
+def test_a_pod_that_was_made_without_a_sidecar_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUARTET_INJECTED", "")
+
+    with pytest.raises(SystemExit, match="delete the pod"):
+        gate_main()

@@ -22,6 +22,10 @@ from quartet.runtime.kube.api import Api, ApiAway
 CONTENT = "quartet.dev/content"
 WITHIN_S = 120.0
 EVERY_S = 0.5
+NO_SIDECAR = (
+    "Dapr's injector left this pod without a sidecar: delete the pod. Under load it does that "
+    "where Dapr was installed without dapr_sidecar_injector.webhookFailurePolicy=Fail."
+)
 
 
 class Gate(BaseModel):
@@ -42,6 +46,8 @@ class Gate(BaseModel):
 
 def main() -> None:
     """Return when all is there; exits with one line when it does not come."""
+    if os.environ.get("QUARTET_INJECTED") != "true":
+        sys.exit(NO_SIDECAR)
     try:
         gate = Gate.model_validate_json(os.environ.get("QUARTET_GATE", ""))
         api = Api.of_this_pod()
