@@ -26,6 +26,9 @@ lock: $(INSTALLED) ## Resolve requirements.lock from pyproject.toml again
 	$(BIN)/uv pip compile -q --extra dev --generate-hashes --no-emit-index-url \
 	    --no-annotate --no-header --python-version 3.11 --universal \
 	    -o requirements.lock pyproject.toml runtime/build-requires.in
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url \
+	    --no-annotate --no-header --python-version 3.11 --universal -c requirements.lock \
+	    -o runtime/images/requirements.lock pyproject.toml
 
 .PHONY: runtime
 runtime: $(INSTALLED) ## Build Dapr and get Redis, if they are missing
@@ -77,6 +80,18 @@ run: runtime ## Start the suite and leave it up
 .PHONY: stop
 stop: $(INSTALLED) ## Stop what `make run` started
 	@$(BIN)/quartet suite down
+
+.PHONY: cluster
+cluster: $(INSTALLED) ## Start a local Kubernetes with Dapr and leave it up
+	@$(BIN)/quartet cluster up
+	@echo 'The cluster is up. Go on with:'
+	@echo '  $(BIN)/quartet cluster kubectl get pods -A'
+	@echo '  $(BIN)/quartet cluster helm install quartet k8s/ -n quartet --create-namespace'
+	@echo '  make cluster-stop'
+
+.PHONY: cluster-stop
+cluster-stop: $(INSTALLED) ## Stop what `make cluster` started
+	@$(BIN)/quartet cluster stop
 
 .PHONY: bench
 bench: runtime ## Measure speed and size

@@ -5,6 +5,7 @@ import typer
 from quartet.cli.agents import agent_app
 from quartet.cli.approvals import approvals_app
 from quartet.cli.audit import audit_app
+from quartet.cli.cluster import cluster_app
 from quartet.cli.demo import demo
 from quartet.cli.doctor import doctor
 from quartet.cli.eventing import write_event
@@ -39,6 +40,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(policy_app, name="policy")
 app.add_typer(runtime_app, name="runtime")
 app.add_typer(suite_app, name="suite")
+app.add_typer(cluster_app, name="cluster")
 app.command("login")(login)
 app.command("logout")(logout)
 app.command("whoami")(whoami)

@@ -11,7 +11,7 @@ import yaml
 from quartet.contracts.event import TOPICS
 from quartet.contracts.matrix import VERBS, Verb, resolve
 from quartet.contracts.traffic import TRAFFIC
-from quartet.runtime import build, layout
+from quartet.runtime import build, gobuild, layout
 from quartet.runtime.access import policies
 from quartet.runtime.components import components
 from quartet.runtime.daprd import sidecar_arguments, sidecar_environment
@@ -205,7 +205,7 @@ def test_without_go_one_line_says_what_is_missing(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(build, "GO_ELSEWHERE", tmp_path / "go")
+    monkeypatch.setattr(gobuild, "GO_ELSEWHERE", tmp_path / "go")
 
     with pytest.raises(SetupError, match=r"^Go 1.26 or later is needed"):
         build.ensure_binaries(print)
