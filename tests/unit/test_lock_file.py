@@ -21,3 +21,15 @@ def test_every_pinned_dependency_is_locked_at_that_version() -> None:
 
 def test_the_lock_file_names_no_registry() -> None:
     assert "://" not in (ROOT / "requirements.lock").read_text()
+
+
+def test_the_image_takes_the_locked_versions_and_no_tool_of_development() -> None:
+    whole, image = (
+        set(re.findall(r"^\S+==\S+", path.read_text(), re.M))
+        for path in (ROOT / "requirements.lock", ROOT / "runtime/images/requirements.lock")
+    )
+    names = {one.partition("==")[0] for one in image}
+
+    assert image < whole, "run `make lock`"
+    assert not names & {"pytest", "mypy", "ruff", "uv", "hypothesis"}
+    assert "://" not in (ROOT / "runtime/images/requirements.lock").read_text()
