@@ -9,6 +9,8 @@ from quartet.cli.runtime import progress
 from quartet.cli.speech import AsJson, cell, emit, one_line_errors, say, table, terminal
 from quartet.cluster import lifecycle
 from quartet.cluster.commands import Commands
+from quartet.cluster.images import suite
+from quartet.cluster.images.catalogue import ensure_suite
 from quartet.cluster.places import Places
 from quartet.cluster.tools import ensure_chart_tools
 
@@ -49,6 +51,34 @@ def tools() -> None:
     """Build helm, helm-unittest and kubeconform if need be, and print their folder."""
     with one_line_errors():
         say(str(ensure_chart_tools(progress())))
+
+
+@cluster_app.command("image")
+def image(
+    tag: Annotated[str | None, typer.Option(help="Tag (default: the version).")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Build the suite's image as an archive, write its bill of materials, and name both."""
+    with one_line_errors():
+        made = ensure_suite(Places.of_user(), progress(), tag or suite.version())
+    bill = made.path.with_suffix(".cdx.json")
+    if as_json:
+        emit({"image": made.name, "archive": str(made.path), "bill": str(bill)})
+    else:
+        say(f"{made.name}\n  {made.path}\n  {bill}")
+
+
+@cluster_app.command("load")
+def load(
+    tag: Annotated[str | None, typer.Option(help="Tag (default: the version).")] = None,
+) -> None:
+    """Build the suite's image from the code as it is now, and load it into the cluster."""
+    with one_line_errors():
+        places = Places.of_user()
+        commands = Commands.of_running(places)
+        made = ensure_suite(places, progress(), tag or suite.version())
+        lifecycle.load(commands, (made,), progress())
 
 
 @cluster_app.command("kubectl", context_settings=_PASSED_ON)

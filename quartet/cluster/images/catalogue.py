@@ -50,10 +50,31 @@ def ensure_images(
         if missing:
             require(images=True)
         for place, one in enumerate(missing, start=1):
-            say(f"making image {one.name} ({place} of {len(missing)})")
-            one.make(one.path)
-            _forget_others(one.path)
+            _make(one, say, f" ({place} of {len(missing)})")
     return wanted
+
+
+def ensure_suite(places: Places, say: Say, tag: str) -> Archived:
+    """Make the archive of the suite's image under a tag, with its bill beside it, if missing.
+
+    Raises:
+        SetupError: a package of Debian is missing, or a build failed.
+
+    """
+    require(images=True)
+    places.images.mkdir(parents=True, exist_ok=True)
+    with _locked(places.images / ".lock"):
+        one = _suite(places, Buildah(places.root / "buildah"), tag)
+        _make(one, say, "")
+        suite.write_bill(one.path, one.path.with_suffix(".cdx.json"))
+    return one
+
+
+def _make(one: Archived, say: Say, place: str) -> None:
+    if not one.path.exists():
+        say(f"making image {one.name}{place}")
+        one.make(one.path)
+        _forget_others(one.path)
 
 
 def _catalogue(places: Places, tools: Tools, tags: tuple[str, ...]) -> Iterator[Archived]:
@@ -66,8 +87,7 @@ def _catalogue(places: Places, tools: Tools, tags: tuple[str, ...]) -> Iterator[
     for folder, name in _HELPERS.items():
         yield _helper(places, buildah, folder, name)
     for tag in tags:
-        path = _path(places, suite.name(tag), suite.digest(tag))
-        yield Archived(suite.name(tag), path, _suite(places, buildah, tag))
+        yield _suite(places, buildah, tag)
 
 
 def _helper(places: Places, buildah: Buildah, folder: str, name: str) -> Archived:
@@ -88,12 +108,13 @@ def _helper(places: Places, buildah: Buildah, folder: str, name: str) -> Archive
     return Archived(name, _path(places, name, found.hexdigest()[:12]), make)
 
 
-def _suite(places: Places, buildah: Buildah, tag: str) -> Callable[[Path], None]:
+def _suite(places: Places, buildah: Buildah, tag: str) -> Archived:
     def make(target: Path) -> None:
         _ensure_base(places, buildah)
         suite.build(buildah, places.root / "wheels", tag, target)
 
-    return make
+    name = suite.name(tag)
+    return Archived(name, _path(places, name, suite.digest(tag)), make)
 
 
 def _ensure_base(places: Places, buildah: Buildah) -> None:

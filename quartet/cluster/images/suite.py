@@ -60,6 +60,20 @@ def build(buildah: Buildah, wheels: Path, tag: str, target: Path) -> None:
     )
 
 
+def write_bill(image: Path, target: Path) -> None:
+    """Write what an archive holds as a CycloneDX file, with a library of development's.
+
+    Raises:
+        SetupError: the library is missing, or the archive holds no packages.
+
+    """
+    command = [sys.executable, "-m", "quartet.cluster.images.bom", str(image), str(target)]
+    done = subprocess.run(command, cwd=repository(), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip() or "no output").splitlines()[-1]
+        raise SetupError(f"The bill of {image.name} cannot be written: {last}")
+
+
 def _sources(root: Path) -> Iterator[Path]:
     for one in _FILES:
         yield root / one
