@@ -93,6 +93,10 @@ cluster: $(INSTALLED) ## Start a local Kubernetes with Dapr and leave it up
 cluster-stop: $(INSTALLED) ## Stop what `make cluster` started
 	@$(BIN)/quartet cluster stop
 
+.PHONY: test-k8s
+test-k8s: $(INSTALLED) ## Every test on a real Kubernetes, started and stopped (PYTEST="-k name" for some)
+	@$(BIN)/python -m tests.k8s $(PYTEST)
+
 .PHONY: bench
 bench: runtime ## Measure speed and size
 	$(BIN)/python -m bench

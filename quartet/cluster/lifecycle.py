@@ -147,7 +147,8 @@ def _await(commands: Commands) -> None:
         if not commands.node.runs:
             log = commands.places.logs / "init.log"
             raise SetupError(f"The node ended while it was started (see {log}).")
-        return commands.succeeds("kubectl", "get", f"node/{NODE}")
+        registered = commands.succeeds("kubectl", "get", f"node/{NODE}")
+        return registered and commands.succeeds("kubectl", "get", "--raw", "/readyz")
 
     def problem() -> str:
         return f"The cluster did not start in {_READY_S:.0f} s: see {commands.places.logs}."

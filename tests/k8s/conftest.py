@@ -1,0 +1,41 @@
+"""Collects nothing where there is no cluster, keeps the order, and prints the table of checks."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.k8s.gathered import ON_CLUSTER, Check, sentence, table
+
+collect_ignore_glob = [] if ON_CLUSTER in os.environ else ["test_*.py"]
+_ORDER = ("install", "batch", "identity", "kills", "rollout", "scaling", "uninstall")
+_TABLE = Path(".quartet") / "k8s-checks.md"
+_checks: dict[str, Check] = {}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Install first, uninstall last."""
+    place = {f"test_{name}": number for number, name in enumerate(_ORDER)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place) - 2))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Take note of each part of a test; its set-up counts as its time."""
+    if not report.nodeid.startswith("tests/k8s/"):
+        return
+    before = _checks.get(report.nodeid)
+    seconds = report.duration + (before.seconds if before else 0)
+    bad = report.failed or (before is not None and before.result == "FAILED")
+    result = "FAILED" if bad else "skipped" if report.skipped else "passed"
+    _checks[report.nodeid] = Check(sentence(report.nodeid), result, seconds)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table and keep it in .quartet."""
+    if not _checks:
+        return
+    text = table(list(_checks.values()))
+    _TABLE.parent.mkdir(exist_ok=True)
+    _TABLE.write_text(text + "\n")
+    terminalreporter.section("checks on the cluster")
+    terminalreporter.write_line(text)
