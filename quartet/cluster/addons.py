@@ -19,9 +19,11 @@ _DAPR_VALUES = {
     "global.imagePullPolicy": "IfNotPresent",
     # Pods of a namespace that enforces restricted Pod Security are refused otherwise.
     "dapr_sidecar_injector.sidecarDropALLCapabilities": "true",
+    # A pod that comes up without its sidecar would crash for ever: rather none at all.
+    "dapr_sidecar_injector.webhookFailurePolicy": "Fail",
     "dapr_scheduler.cluster.storageSize": "1Gi",
-    # How long placement waits for a sidecar that died before it tells the others (default 8 s).
-    "dapr_placement.disseminateTimeout": "2s",
+    # Less than this, and a disturbed stream locks an actor type for ever (docs/decisions/0008).
+    "dapr_placement.disseminateTimeout": "10s",
 }
 
 
