@@ -1,14 +1,18 @@
 """Collects nothing where there is no cluster, keeps the order, and prints the table of checks."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.k8s.gathered import ON_CLUSTER, Check, sentence, table
+from tests.k8s.people import client_of
+from tests.k8s.release import Release
+from tests.suite.client import Client
 
 collect_ignore_glob = [] if ON_CLUSTER in os.environ else ["test_*.py"]
-_ORDER = ("install", "batch", "identity", "kills", "rollout", "scaling", "uninstall")
+_ORDER = ("install", "batch", "identity", "scaling", "rollout", "kills", "uninstall")
 _TABLE = Path(".quartet") / "k8s-checks.md"
 _checks: dict[str, Check] = {}
 
@@ -39,3 +43,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     _TABLE.write_text(text + "\n")
     terminalreporter.section("checks on the cluster")
     terminalreporter.write_line(text)
+
+
+@pytest.fixture(scope="session")
+def release() -> Iterator[Release]:
+    """Install the chart in a namespace that enforces restricted Pod Security."""
+    release = Release("quartet", "suite")
+    release.make_namespace()
+    release.install("-f", str(release.values("ci")))
+    yield release
+    release.remove()
+
+
+@pytest.fixture(scope="session")
+def client(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """Return a client with the keys of the release, at its console."""
+    with client_of(release, tmp_path_factory.mktemp("client")) as client:
+        yield client

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from quartet.runtime.layout import repository
+from tests.suite.here import eventually
 
 CHART = repository() / "k8s"
 RESTRICTED = {
@@ -61,6 +62,26 @@ class Release:
         found: dict[str, Any] = json.loads(self.kubectl("get", kind, *narrowed, "-o", "json"))
         return list(found["items"])
 
+    def object(self, kind: str, name: str) -> dict[str, Any]:
+        """Return one object."""
+        found: dict[str, Any] = json.loads(self.kubectl("get", kind, name, "-o", "json"))
+        return found
+
+    def values(self, which: str) -> Path:
+        """Return a file of values that comes with the chart."""
+        return CHART / "ci" / f"{which}-values.yaml"
+
+    def pods_of(self, app_id: str) -> list[str]:
+        """Return the pods of an app-id that are not ending."""
+        pods = self.objects("pods", f"app.kubernetes.io/component={app_id}")
+        return [p["metadata"]["name"] for p in pods if not p["metadata"].get("deletionTimestamp")]
+
+    def remove(self) -> None:
+        """Uninstall the release if it is there, and delete its namespace."""
+        if self.name in self.helm("list", "--short").split():
+            self.helm("uninstall", self.name, "--wait", "--timeout", "180s")
+        run("kubectl", "delete", "namespace", self.namespace, "--ignore-not-found", "--wait")
+
     def names(self, kind: str, selector: str = "") -> list[str]:
         """Return the names of the objects of a kind."""
         return [str(one["metadata"]["name"]) for one in self.objects(kind, selector)]
@@ -80,6 +101,11 @@ class Release:
             p for p in self.objects("pods", selector) if not p["metadata"].get("deletionTimestamp")
         ]
         return len(pods) == count and all(_is_ready(pod) for pod in pods)
+
+    def await_ready(self, app_id: str, count: int, within_s: float = 120.0) -> None:
+        """Wait until exactly so many pods of an app-id are there and ready."""
+        selector = f"app.kubernetes.io/component={app_id}"
+        eventually(lambda: self.ready(selector, count), within_s)
 
 
 def _is_ready(pod: Mapping[str, Any]) -> bool:

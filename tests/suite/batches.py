@@ -11,7 +11,7 @@ from packs.payables.catalogue import Catalogue, Sample
 from packs.payables.master import plain
 from packs.payables.normal import normal_number
 from packs.payables.sampling import shuffled
-from quartet.contracts.base import Fields
+from quartet.contracts.base import Fields, Json
 from quartet.contracts.view import TaskView
 from tests.suite.client import Client
 from tests.suite.here import eventually
@@ -70,10 +70,10 @@ def load_books(client: Client, batch: Batch) -> None:
     client.operate("load_books", batch.books)
 
 
-def prepared(client: Client, batch: Batch) -> list[Fields]:
+def prepared(client: Client, batch: Batch, **data: Json) -> list[Fields]:
     """Upload the documents of a batch; return a signed event for each, not yet submitted."""
     return [
-        client.signed(client.event(client.upload(s.content, s.file), batch=batch.name))
+        client.signed(client.event(client.upload(s.content, s.file), batch=batch.name, **data))
         for s in batch.samples
     ]
 

@@ -47,14 +47,17 @@ class Client:
 
     data: DataFolder
     name: str = OPERATOR
+    address: str = ""
+    """Where the console is, unless it is a local suite's."""
     http: httpx.Client = field(init=False)
     key: OKPKey = field(init=False)
 
     def __post_init__(self) -> None:
         """Read the key of the data folder; sign in."""
         self.key = OKPKey.import_key(json.loads(self.data.client_key.read_text()))
+        local = f"http://{HOST}:{app('console').app_port}"
         self.http = httpx.Client(
-            base_url=f"http://{HOST}:{app('console').app_port}/api",
+            base_url=f"{self.address or local}/api",
             auth=signed_in(self.data, self.name),
             timeout=30,
             trust_env=False,
@@ -75,7 +78,7 @@ class Client:
 
     def as_person(self, name: str) -> "Client":
         """Return a client of the same suite for another person of people.yaml."""
-        return Client(self.data, name)
+        return Client(self.data, name, self.address)
 
     @property
     def requester(self) -> str:

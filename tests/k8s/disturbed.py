@@ -1,0 +1,43 @@
+"""A batch during which something is done to the cluster, and what has to hold afterwards."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from packs.payables.payment_run import Entries
+from quartet.contracts.view import TaskView
+from tests.suite.batches import Batch, batch_of, insist, load_books, prepared
+from tests.suite.client import Client
+
+SIZE = 12
+DEADLINE_S = 150
+WITHIN_S = 300.0
+"""Deadline, the sweep after it, and a machine of two cores."""
+
+
+def disturbed(
+    client: Client, seed: int, name: str, disturb: Callable[[], None]
+) -> tuple[Batch, list[TaskView]]:
+    """Submit half of a batch, disturb, submit the rest; return what the tasks came to.
+
+    Each task has a deadline, so that each ends whatever is lost. Fails when a task does not settle,
+    or when a payment of the suite is there twice.
+    """
+    batch = batch_of(seed, name, SIZE)
+    load_books(client, batch)
+    events = prepared(client, batch, limits={"deadline_s": DEADLINE_S})
+    for event in events[: SIZE // 2]:
+        insist(client, event)
+    disturb()
+    for event in events[SIZE // 2 :]:
+        insist(client, event)
+    views = list(client.batch_settled(name, SIZE, within_s=WITHIN_S).values())
+    check_paid_once(client)
+    return batch, views
+
+
+def check_paid_once(client: Client) -> None:
+    """Fail when two live payments are of one invoice."""
+    entries = Entries.model_validate(client.operate("list_payments")).payments
+    live = [e for e in entries if e.status != "cancelled"]
+    paid = Counter((e.kind, e.vendor, e.number) for e in live)
+    assert [key for key, times in paid.items() if times > 1] == []

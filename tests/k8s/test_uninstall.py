@@ -1,0 +1,23 @@
+"""What the release leaves when it is uninstalled: nothing."""
+
+import pytest
+
+from tests.k8s.release import Release
+from tests.suite.here import eventually
+
+pytestmark = [pytest.mark.k8s, pytest.mark.timeout(400)]
+KINDS = (
+    "pods,deployments,services,secrets,configmaps,jobs,cronjobs,serviceaccounts,roles,rolebindings,"
+    "components.dapr.io,configurations.dapr.io,resiliencies.dapr.io,persistentvolumeclaims"
+)
+OF_THE_NAMESPACE = {"kube-root-ca.crt", "dapr-trust-bundle", "default"}
+
+
+def test_uninstalling_leaves_nothing(release: Release) -> None:
+    release.helm("uninstall", release.name, "--wait", "--timeout", "180s")
+
+    def left() -> set[str]:
+        names = set(release.names(KINDS)) - OF_THE_NAMESPACE
+        return {one for one in names if not one.startswith("dapr-")}
+
+    eventually(lambda: not left(), 90)
