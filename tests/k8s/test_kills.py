@@ -8,6 +8,8 @@ from tests.k8s.test_install import APPS
 from tests.suite.client import Client
 
 pytestmark = [pytest.mark.k8s, pytest.mark.timeout(600)]
+DEADLINE_S = 150
+"""Nothing is waited for longer: what a kill has lost ends with its deadline."""
 
 
 def test_a_pod_of_each_kind_is_killed_and_each_task_ends_once_and_nothing_is_paid_twice(
@@ -21,7 +23,7 @@ def test_a_pod_of_each_kind_is_killed_and_each_task_ends_once_and_nothing_is_pai
             release.kill(pod)
             killed.append(pod)
 
-    batch, views = disturbed(client, 20261127, "k8s-kills", kill_each)
+    batch, views = disturbed(client, 20261127, "k8s-kills", kill_each, DEADLINE_S)
 
     left = {app_id: release.pods_of(app_id) for app_id in APPS}
     assert len(killed) == len(APPS)

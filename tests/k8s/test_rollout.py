@@ -9,7 +9,7 @@ from tests.k8s.release import Release
 from tests.k8s.test_install import APPS
 from tests.suite.client import Client
 
-pytestmark = [pytest.mark.k8s, pytest.mark.timeout(700)]
+pytestmark = [pytest.mark.k8s, pytest.mark.timeout(900)]
 
 
 def test_an_upgrade_in_the_middle_of_a_batch_loses_nothing(

@@ -6,7 +6,7 @@ from tests.k8s.disturbed import disturbed
 from tests.k8s.release import Release
 from tests.suite.client import Client
 
-pytestmark = [pytest.mark.k8s, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.k8s, pytest.mark.timeout(900)]
 SPECIALIST = "specialist-finance"
 
 
