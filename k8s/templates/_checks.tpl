@@ -7,8 +7,8 @@
 {{- fail "Half an issuer of people: give all of people.issuer, people.audience and people.jwksUrl, or none." -}}
 {{- end -}}
 {{- range $id, $_ := .Values.apps -}}
-{{- if not (hasKey (include "quartet.suite" $ | fromYaml).apps $id) -}}
-{{- fail (printf "apps.%s: pack %s has no such app-id; it has %s." $id $.Values.pack ((include "quartet.suite" $ | fromYaml).apps | keys | sortAlpha | join ", ")) -}}
+{{- if not (hasKey (include "quartet.suite" $ | fromJson).apps $id) -}}
+{{- fail (printf "apps.%s: pack %s has no such app-id; it has %s." $id $.Values.pack ((include "quartet.suite" $ | fromJson).apps | keys | sortAlpha | join ", ")) -}}
 {{- end -}}
 {{- end -}}
 {{- if and .Values.console.ingress.enabled (not .Values.console.ingress.host) -}}

@@ -26,8 +26,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end -}}
 
-{{/* The suite of the chosen pack: files/suite.yaml with this release's words, as YAML. */}}
+{{/* The suite of the chosen pack as JSON; read once, since it is asked for often. */}}
 {{- define "quartet.suite" -}}
+{{- if not (hasKey .Values "_suite") -}}
+{{- $_ := set .Values "_suite" (include "quartet.suite.read" . | fromYaml | toJson) -}}
+{{- end -}}
+{{- .Values._suite -}}
+{{- end -}}
+
+{{/* files/suite.yaml with this release's words. */}}
+{{- define "quartet.suite.read" -}}
 {{- $text := .Files.Get "files/suite.yaml"
       | replace "@namespace@" .Release.Namespace
       | replace "@trust-domain@" .Values.trustDomain
@@ -90,6 +98,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* What everything below is made from; a change of it rolls every pod. */}}
 {{- define "quartet.content" -}}
+{{- if not (hasKey .Values "_content") -}}
+{{- $_ := set .Values "_content" (include "quartet.content.read" .) -}}
+{{- end -}}
+{{- .Values._content -}}
+{{- end -}}
+
+{{- define "quartet.content.read" -}}
 {{- printf "%s %s %s %s" (include "quartet.suite" .) (toYaml .Values.redis) (toYaml .Values.models.keys) (toYaml .Values.metrics.enabled) | sha256sum | trunc 16 -}}
 {{- end -}}
 

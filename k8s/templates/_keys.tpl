@@ -1,6 +1,6 @@
 {{/* What the keys program is to make, as JSON. */}}
 {{- define "quartet.keys.plan" -}}
-{{- $suite := include "quartet.suite" . | fromYaml -}}
+{{- $suite := include "quartet.suite" . | fromJson -}}
 {{- $plan := dict
       "prefix" (include "quartet.fullname" .)
       "namespace" .Release.Namespace
@@ -16,7 +16,7 @@
 {{- define "quartet.keys.secrets" -}}
 {{- $full := include "quartet.fullname" . -}}
 {{- $names := list (printf "%s-notices" $full) (printf "%s-client" $full) (printf "%s-issuer" $full) -}}
-{{- range $id, $_ := (include "quartet.suite" . | fromYaml).apps -}}
+{{- range $id, $_ := (include "quartet.suite" . | fromJson).apps -}}
 {{- range list "api" "app" "signing" -}}
 {{- $names = append $names (printf "%s-%s-%s" $full $id .) -}}
 {{- end -}}

@@ -1,6 +1,6 @@
 {{/* Whether some app-id is scaled by KEDA. */}}
 {{- define "quartet.keda" -}}
-{{- range $id, $_ := (include "quartet.suite" . | fromYaml).apps -}}
+{{- range $id, $_ := (include "quartet.suite" . | fromJson).apps -}}
 {{- $scaling := (mergeOverwrite (deepCopy $.Values.defaults) (get $.Values.apps $id | default dict)).autoscaling -}}
 {{- if and $scaling.enabled (eq $scaling.by "keda") }}yes{{ end -}}
 {{- end -}}
