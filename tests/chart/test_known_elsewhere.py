@@ -12,6 +12,7 @@ from quartet.runtime.build import RUNTIME
 from quartet.runtime.gobuild import module_folder
 from tests.chart.rendering import CHART, SCENARIOS, Helm, Rendered, values_file
 from tests.chart.schemas import SOURCES
+from tests.chart.sources import exported
 
 OF_THE_RUNTIME = {
     "state": {"actorStateStore", "keyPrefix"},
@@ -70,27 +71,6 @@ def test_components_take_the_metadata_that_they_are_given(
         assert set(given) <= known | runtime, name
         for key in set(given) & set(choices):
             assert given[key] in choices[key], f"{name}: {key}"
-
-
-def exported(dapr: Path) -> dict[str, set[str]]:
-    """Return the metrics of a sidecar with their labels, read where Dapr declares them."""
-    found: dict[str, set[str]] = {}
-    keys: dict[str, str] = {}
-    for path in (dapr / "pkg" / "diagnostics").glob("*.go"):
-        text = path.read_text(encoding="utf-8")
-        keys |= dict(re.findall(r'(\w+Key)\s*=\s*tag\.MustNewKey\("([\w.]+)"\)', text))
-    for path in (dapr / "pkg" / "diagnostics").glob("*_monitoring.go"):
-        text = path.read_text(encoding="utf-8")
-        measures = dict(re.findall(r'(\w+):\s+stats\.\w+\(\s*"([\w/.]+)"', text))
-        for field, labels, how in re.findall(
-            r"NewMeasureView\(\w+\.(\w+), \[\]tag\.Key\{([^}]*)\}, ([\w.]+)", text
-        ):
-            name = "dapr_" + re.sub("[/.]", "_", measures[field])
-            has = {keys.get(one.strip(), one.strip()) for one in labels.split(",")}
-            parts = ("",) if how.startswith("view.") else ("_bucket", "_count", "_sum")
-            more = set() if how.startswith("view.") else {"le"}
-            found |= {name + part: has | more for part in parts}
-    return found
 
 
 OF_THE_SCRAPE = {"namespace", "job", "pod"}
