@@ -71,6 +71,7 @@ template:
       - name: keys
         image: {{ include "quartet.image" .root }}
         imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+        terminationMessagePolicy: FallbackToLogsOnError
         command: [python3, -m, quartet.runtime.kube.keys, {{ .verb }}]
         env:
           - {name: QUARTET_KEYS, value: {{ .plan | quote }}}

@@ -45,7 +45,7 @@ def test_app_ids_are_those_of_dapr_yaml_each_with_its_service(helm: Helm) -> Non
         said, (app,) = pod["metadata"]["annotations"], pod["spec"]["containers"]
         assert said["dapr.io/app-port"] == str(local[app_id]["appPort"])
         assert {"name": "APP_ID", "value": app_id} in app["env"]
-        folder = app["command"][2].removeprefix("services.").removesuffix(".app")
+        folder = app["command"][3].removeprefix("services.").removesuffix(".app")
         assert (repository() / "services" / folder / "app.py").is_file()
 
 
