@@ -11,6 +11,13 @@
 {{- fail (printf "apps.%s: pack %s has no such app-id; it has %s." $id $.Values.pack ((include "quartet.suite" $ | fromJson).apps | keys | sortAlpha | join ", ")) -}}
 {{- end -}}
 {{- end -}}
+{{- range $id := list "toolbox" "coordinator" -}}
+{{- $own := mergeOverwrite (deepCopy $.Values.defaults) (get $.Values.apps $id | default dict) -}}
+{{- $most := ternary $own.autoscaling.maxReplicas $own.replicas $own.autoscaling.enabled | int -}}
+{{- if and $.Values.persistence.enabled (ne $.Values.persistence.accessMode "ReadWriteMany") (gt $most 1) -}}
+{{- fail (printf "%s has up to %d replicas and one volume: give persistence.accessMode=ReadWriteMany, or apps.%s one replica." $id $most $id) -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.console.ingress.enabled (not .Values.console.ingress.host) -}}
 {{- fail "An Ingress for which host? Give console.ingress.host." -}}
 {{- end -}}

@@ -90,6 +90,10 @@ ELSEWHERE = [
         ([*CI, *nested("pack", "payable")], 'no pack "payable" in this chart; there is: payables,'),
         ([*CI, *nested("console.ingress.enabled", value=True)], "Give console.ingress.host"),
         ([*CI, *nested("console.httpRoute.enabled", value=True)], "console.httpRoute.gateway.name"),
+        (
+            [*CI, *nested("persistence.enabled", value=True), *nested("defaults.replicas", 2)],
+            "toolbox has up to 2 replicas and one volume: give persistence.accessMode=ReadWriteMany",
+        ),
         ([*CI, *nested("drainSeconds", 45)], "give more than the 60 of drainSeconds and"),
         ([*CI, *nested("metrics.rules.enabled", value=True)], "give metrics.enabled=true too"),
     ],
