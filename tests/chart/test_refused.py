@@ -92,7 +92,7 @@ ELSEWHERE = [
         ([*CI, *nested("console.httpRoute.enabled", value=True)], "console.httpRoute.gateway.name"),
         (
             [*CI, *nested("persistence.enabled", value=True), *nested("defaults.replicas", 2)],
-            "toolbox has up to 2 replicas and one volume: give persistence.accessMode=ReadWriteMany",
+            "toolbox has up to 2 replicas and one volume: give persistence.accessMode=Read",
         ),
         ([*CI, *nested("drainSeconds", 45)], "give more than the 60 of drainSeconds and"),
         ([*CI, *nested("metrics.rules.enabled", value=True)], "give metrics.enabled=true too"),
@@ -165,6 +165,27 @@ def test_schema_and_values_know_the_same_keys() -> None:
 
     assert keys_of(values) - set(FREE) == known_of(schema, schema) - set(OPTIONAL)
     assert set(OPTIONAL) <= known_of(schema, schema)
+
+
+def test_every_section_of_the_values_says_what_it_is_for() -> None:
+    lines = (CHART / "values.yaml").read_text(encoding="utf-8").splitlines()
+
+    def told(place: int) -> bool:
+        """Tell whether a comment is above, with at most keys of the same kind in between."""
+        above = [line for line in lines[:place] if not line.startswith(" ")]
+        while above and above[-1] and not above[-1].startswith("#"):
+            above.pop()
+        return bool(above) and above[-1].startswith("#")
+
+    keys = {place: line for place, line in enumerate(lines) if line[:1].isalpha()}
+    assert len(keys) > 20
+    assert [line for place, line in keys.items() if not told(place)] == []
+
+
+def test_a_kubernetes_that_is_too_old_is_refused(helm: Helm) -> None:
+    said = helm.refusal(*CI, "--kube-version", "1.29.9")
+
+    assert "requires kubeVersion: >=1.30.0-0 which is incompatible with Kubernetes v1.29.9" in said
 
 
 def test_every_object_of_the_schema_is_closed() -> None:
