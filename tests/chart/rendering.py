@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -59,18 +59,16 @@ class Helm:
 
     program: Path
     home: Path
+    _seen: dict[tuple[str, ...], str] = field(default_factory=dict, repr=False)
 
     def template(self, *arguments: str, apis: Sequence[str] = (*DAPR, *MORE)) -> Rendered:
         """Render a release `q` in namespace `suite`; raises AssertionError with what helm says."""
-        done = self.run("template", *_release(apis), *arguments)
-        assert done.returncode == 0, done.stderr
-        return Rendered(tuple(one for one in yaml.safe_load_all(done.stdout) if one))
+        text = self._rendered(*_release(apis), *arguments)
+        return Rendered(tuple(one for one in yaml.load_all(text, yaml.CSafeLoader) if one))
 
     def text(self, *arguments: str) -> str:
         """Return what `template` prints."""
-        done = self.run("template", *_release((*DAPR, *MORE)), *arguments)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return self._rendered(*_release((*DAPR, *MORE)), *arguments)
 
     def refusal(self, *arguments: str, apis: Sequence[str] = (*DAPR, *MORE)) -> str:
         """Return why a release is not rendered; raises AssertionError if it is."""
@@ -78,6 +76,14 @@ class Helm:
         assert done.returncode != 0, "it was rendered"
         assert done.stdout == "", "a part of it was rendered"
         return done.stderr
+
+    def _rendered(self, *arguments: str) -> str:
+        """Render, or take what was rendered from the same arguments before."""
+        if arguments not in self._seen:
+            done = self.run("template", *arguments)
+            assert done.returncode == 0, done.stderr
+            self._seen[arguments] = done.stdout
+        return self._seen[arguments]
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run helm, whatever comes of it."""

@@ -92,7 +92,7 @@ def _kubernetes(module: Path) -> Iterator[tuple[str, Schema]]:
 
 def _custom(files: list[Path]) -> Iterator[tuple[str, Schema]]:
     for path in files:
-        for crd in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+        for crd in yaml.load_all(path.read_text(encoding="utf-8"), yaml.CSafeLoader):
             if not crd or crd["kind"] != "CustomResourceDefinition":
                 continue
             group, kind = crd["spec"]["group"], crd["spec"]["names"]["kind"]
