@@ -78,7 +78,7 @@ class Release:
 
     def remove(self) -> None:
         """Uninstall the release if it is there, and delete its namespace."""
-        if self.name in self.helm("list", "--short").split():
+        if self.name in self.helm("list", "--short").split():  # none, too, without the namespace
             self.helm("uninstall", self.name, "--wait", "--timeout", "180s")
         run("kubectl", "delete", "namespace", self.namespace, "--ignore-not-found", "--wait")
 
