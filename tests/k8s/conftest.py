@@ -12,7 +12,17 @@ from tests.k8s.release import Release
 from tests.suite.client import Client
 
 collect_ignore_glob = [] if ON_CLUSTER in os.environ else ["test_*.py"]
-_ORDER = ("readme", "install", "batch", "identity", "scaling", "rollout", "kills", "uninstall")
+_ORDER = (
+    "readme",
+    "install",
+    "batch",
+    "identity",
+    "scaling",
+    "rollout",
+    "replicas",
+    "kills",
+    "uninstall",
+)
 _TABLE = Path(".quartet") / "k8s-checks.md"
 _checks: dict[str, Check] = {}
 
