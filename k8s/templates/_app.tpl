@@ -6,6 +6,7 @@
 - {name: APP_PORT, value: {{ .app.port | quote }}}
 - {name: QUARTET_DATA, value: /data}
 - {name: QUARTET_PACK, value: {{ $values.pack }}}
+{{- include "quartet.canaries.env" . }}
 - {name: QUARTET_SUITE, value: "spiffe://{{ $values.trustDomain }}/ns/{{ .root.Release.Namespace }}"}
 - name: DAPR_API_TOKEN
   valueFrom: {secretKeyRef: {name: {{ $full }}-{{ .id }}-api, key: token}}
@@ -175,6 +176,7 @@ livenessProbe:
 {{- with .own.extraVolumes }}
 {{ toYaml . }}
 {{- end }}
+{{- include "quartet.canaries.volume" . }}
 {{- end -}}
 
 {{- define "quartet.app.mounts" -}}
@@ -193,4 +195,5 @@ livenessProbe:
 {{- with .own.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}
+{{- include "quartet.canaries.mount" . }}
 {{- end -}}

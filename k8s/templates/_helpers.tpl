@@ -56,7 +56,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $_ := include "quartet.connected" (dict "root" $ "resource" $one) -}}
 {{- $resources = append $resources $one -}}
 {{- end -}}
-{{- toYaml (set (omit $suite "swaps") "resources" $resources) -}}
+{{- $swapped := set (omit $suite "swaps") "resources" $resources -}}
+{{- include "quartet.canaries.declared" (dict "suite" $swapped "declared" (.Values.canaries | default dict) "namespace" .Release.Namespace) -}}
 {{- end -}}
 
 {{/* Adds to a component how this release reaches its technology: TLS, and signing in to Kafka. */}}

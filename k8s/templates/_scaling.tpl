@@ -1,7 +1,7 @@
 {{/* Whether some app-id is scaled by KEDA. */}}
 {{- define "quartet.keda" -}}
-{{- range $id, $_ := (include "quartet.suite" . | fromJson).apps -}}
-{{- $scaling := (mergeOverwrite (deepCopy $.Values.defaults) (get $.Values.apps $id | default dict)).autoscaling -}}
+{{- range $id, $app := (include "quartet.suite" . | fromJson).apps -}}
+{{- $scaling := (include "quartet.canaries.own" (dict "root" $ "id" $id "app" $app) | fromYaml).autoscaling -}}
 {{- if and $scaling.enabled (eq $scaling.by "keda") }}yes{{ end -}}
 {{- end -}}
 {{- end -}}

@@ -33,6 +33,7 @@ def nested(path: str, value: object) -> tuple[str, str]:
         ("defaults.autoscaling.by", "vpa", "/defaults/autoscaling/by"),
         ("apps.coordinator.replica", 2, "replica"),
         ("apps.coordinator.extraVolumeMounts", [{"name": "x"}], "/apps/coordinator"),
+        ("canaries.specialist-finance.replica", 1, "replica"),
         ("sidecar.logLevel", "loud", "/sidecar/logLevel"),
         ("terminationGracePeriodSeconds", 5, "/terminationGracePeriodSeconds"),
         ("topologySpread.whenUnsatisfiable", "Never", "/topologySpread/whenUnsatisfiable"),
@@ -151,6 +152,8 @@ OPTIONAL = (
     "defaults.resources.limits.cpu",
     "devStores.resources.limits.cpu",
     "sidecar.resources.limits.cpu",
+    "defaults.prompts",
+    *(f"defaults.image{part}" for part in ("", ".repository", ".tag", ".digest")),
     *(
         f"{where}.resources.{what}.ephemeral-storage"
         for where in ("defaults", "devStores")
