@@ -2,14 +2,17 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from quartet.cli.speech import AsJson, Data, one_line_errors
+from quartet.packs.canary import canary_of
 from quartet.runtime import control, suite
 from quartet.runtime.build import ensure_binaries
+from quartet.runtime.errors import SetupError
 from quartet.runtime.layout import DataFolder
 from quartet.runtime.manifests import (
     chart_out_of_date,
@@ -19,7 +22,7 @@ from quartet.runtime.manifests import (
     write_chart,
 )
 from quartet.runtime.redis import find_server
-from quartet.runtime.shape import shape_of
+from quartet.runtime.shape import running_canaries, shape_of
 
 runtime_app = typer.Typer(help="The local control plane: Dapr, Redis.", no_args_is_help=True)
 suite_app = typer.Typer(help="The services, run by `dapr run -f .`.", no_args_is_help=True)
@@ -81,16 +84,42 @@ def suite_up(
     pack: Annotated[
         str | None, typer.Option(envvar="QUARTET_PACK", help="Whose suite (default: payables).")
     ] = None,
+    canary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="APP[=FOLDER]",
+            help="Run a specialist's canary too, with the prompts of a folder; may repeat.",
+        ),
+    ] = None,
 ) -> None:
     """Start control plane and services, and return when all are ready."""
     folder, say = DataFolder.named(data), progress()
     with one_line_errors():
-        shape = shape_of(pack)
+        prompts = dict(one.partition("=")[::2] for one in canary or ())
+        shape = shape_of(pack, tuple(prompts) or None)
+        if suite.find(folder, shape):
+            shape = shape_of(pack, as_it_runs(folder, prompts))
+        env = {
+            canary_of(base): {"QUARTET_PROMPTS": str(Path(own).resolve())}
+            for base, own in prompts.items()
+            if own
+        }
         control.up(folder, shape.apps, say)
         running = suite.find(folder, shape) or suite.start(
-            folder, shape, run_file_of(shape, folder.root / "manifests")
+            folder, shape, run_file_of(shape, folder.root / "manifests", env)
         )
         running.wait_until_ready(say)
+
+
+def as_it_runs(data: DataFolder, wanted: Collection[str]) -> tuple[str, ...]:
+    """Return the canaries of the suite that runs; raises SetupError for one that it has not."""
+    running = running_canaries(data)
+    if lacking := set(wanted) - set(running):
+        raise SetupError(
+            f"The suite runs already, without a canary of {', '.join(sorted(lacking))}: "
+            "`make stop` stops it."
+        )
+    return running
 
 
 @suite_app.command("down")
@@ -109,7 +138,7 @@ def generate(
 ) -> None:
     """Write dapr.yaml, components/, config/ and the chart's data from the packs and the matrix."""
     with one_line_errors():
-        shape = shape_of()
+        shape = shape_of(canaries=())
         if check:
             paths = [*out_of_date(shape), *chart_out_of_date()]
         else:
