@@ -22,15 +22,17 @@ _ORDER = (
     "replicas",
     "kills",
     "uninstall",
+    "refused",
+    "swap",
 )
 _TABLE = Path(".quartet") / "k8s-checks.md"
 _checks: dict[str, Check] = {}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Install first, uninstall last."""
+    """Install first, uninstall late; what has releases of its own comes after that."""
     place = {f"test_{name}": number for number, name in enumerate(_ORDER)}
-    items.sort(key=lambda item: place.get(item.path.stem, len(place) - 2))
+    items.sort(key=lambda item: place.get(item.path.stem, place["test_kills"]))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
