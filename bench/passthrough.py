@@ -78,7 +78,7 @@ def main() -> None:
     settings = from_environment()
     files = settings.data / "toolbox" / "payments"
     files.mkdir(parents=True, exist_ok=True)
-    pack = load(settings.pack)
+    pack = load(settings.pack, settings.canaries)
     real = governed(settings, pack)
     ledger = open_ledger(settings.database("ledger"), files, pack)
     sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)

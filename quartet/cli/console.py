@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -22,6 +23,7 @@ from quartet.contracts.approval import (
 )
 from quartet.contracts.audit import AuditState, Checkpoints, SignedCheckpoint
 from quartet.contracts.base import Fields, Json, TaskId
+from quartet.contracts.canary import Canaries, CanaryView, ShareWanted
 from quartet.contracts.failure import Problem
 from quartet.contracts.story import CheckpointView
 from quartet.contracts.task import Document, MediaType
@@ -118,6 +120,15 @@ class Console:
     def replay(self, letter: str) -> Done:
         """Put the body of a dead letter onto its topic again."""
         return self._call("POST", f"/dead-letters/{letter}/replay", Done)
+
+    def canaries(self) -> Canaries:
+        """Return every canary of the suite beside its base."""
+        return self._call("GET", "/canaries", Canaries)
+
+    def give_share(self, app_id: str, percent: int, why: str) -> CanaryView:
+        """Give a canary so many of a hundred new tasks."""
+        sent = ShareWanted(percent=percent, why=why)
+        return self._call("POST", f"/canaries/{quote(app_id, safe='')}", CanaryView, sent=sent)
 
     def operate(self, name: str, arguments: Fields) -> Json:
         """Run an operation of the pack or of the toolbox."""

@@ -7,13 +7,14 @@ import typer
 from quartet.cli.speech import AsJson, Data, cell, emit, note, one_line_errors, table, terminal
 from quartet.runtime.doctor.examining import examine
 from quartet.runtime.layout import DataFolder
-from quartet.runtime.shape import shape_of
+from quartet.runtime.shape import running_canaries, shape_of
 
 
 def doctor(data: Data = None, *, as_json: AsJson = False) -> None:
     """Try every door of the running suite from its wrong side; exits 1 when one is open."""
     with one_line_errors():
-        findings = examine(DataFolder.named(data), shape_of())
+        folder = DataFolder.named(data)
+        findings = examine(folder, shape_of(canaries=running_canaries(folder)))
     wrong = [one for one in findings if one.state != "protected"]
     if as_json:
         emit([asdict(one) for one in findings])

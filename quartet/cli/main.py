@@ -5,6 +5,7 @@ import typer
 from quartet.cli.agents import agent_app
 from quartet.cli.approvals import approvals_app
 from quartet.cli.audit import audit_app
+from quartet.cli.canary import canary_app
 from quartet.cli.cluster import cluster_app
 from quartet.cli.demo import demo
 from quartet.cli.doctor import doctor
@@ -32,6 +33,7 @@ app.add_typer(approvals_app, name="approvals")
 app.add_typer(payments_app, name="payments")
 app.add_typer(audit_app, name="audit")
 app.add_typer(agent_app, name="agent")
+app.add_typer(canary_app, name="canary")
 app.add_typer(budget_app, name="budget")
 app.command("cost")(cost)
 app.command("cases")(cases)

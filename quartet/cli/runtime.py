@@ -3,11 +3,13 @@
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from quartet.cli.speech import AsJson, Data, one_line_errors
+from quartet.packs.canary import canary_of
 from quartet.runtime import control, suite
 from quartet.runtime.build import ensure_binaries
 from quartet.runtime.layout import DataFolder
@@ -81,14 +83,27 @@ def suite_up(
     pack: Annotated[
         str | None, typer.Option(envvar="QUARTET_PACK", help="Whose suite (default: payables).")
     ] = None,
+    canary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="APP[=FOLDER]",
+            help="Run a specialist's canary too, with the prompts of a folder; may repeat.",
+        ),
+    ] = None,
 ) -> None:
     """Start control plane and services, and return when all are ready."""
     folder, say = DataFolder.named(data), progress()
     with one_line_errors():
-        shape = shape_of(pack)
+        prompts = dict(one.partition("=")[::2] for one in canary or ())
+        shape = shape_of(pack, tuple(prompts) or None)
+        env = {
+            canary_of(base): {"QUARTET_PROMPTS": str(Path(own).resolve())}
+            for base, own in prompts.items()
+            if own
+        }
         control.up(folder, shape.apps, say)
         running = suite.find(folder, shape) or suite.start(
-            folder, shape, run_file_of(shape, folder.root / "manifests")
+            folder, shape, run_file_of(shape, folder.root / "manifests", env)
         )
         running.wait_until_ready(say)
 
@@ -109,7 +124,7 @@ def generate(
 ) -> None:
     """Write dapr.yaml, components/, config/ and the chart's data from the packs and the matrix."""
     with one_line_errors():
-        shape = shape_of()
+        shape = shape_of(canaries=())
         if check:
             paths = [*out_of_date(shape), *chart_out_of_date()]
         else:

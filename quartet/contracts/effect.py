@@ -43,6 +43,8 @@ class Registration(Contract):
     goal: str = ""
     """What the requester asked for, word for word: what stands in it was given by them."""
     documents: tuple[Digest, ...] = ()
+    agents: dict[Name, Name] = Field(default_factory=dict)
+    """Which app-id works on which subtask; where nothing is said, the pack's specialist."""
     signature: str = ""
 
 

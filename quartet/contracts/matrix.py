@@ -56,6 +56,8 @@ VERBS: tuple[Verb, ...] = (
     Verb("coordinator", "GET", "audit/checkpoints/*", ("console",)),
     Verb("coordinator", "POST", "audit/acknowledge", ("console",)),
     Verb("coordinator", "POST", "owners", ("console",)),
+    Verb("coordinator", "GET", "canaries", ("console",)),
+    Verb("coordinator", "POST", "canaries/*", ("console",)),
     Verb("coordinator", "GET", "dead-letters", ("console",)),
     Verb("coordinator", "POST", "dead-letters/*/replay", ("console",)),
 )

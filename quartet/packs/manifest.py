@@ -15,6 +15,8 @@ class Specialist(Contract):
     app_id: Name
     skills: Annotated[tuple[Name, ...], Field(min_length=1)]
     reads_documents: bool = False
+    canary_of: Name | None = None
+    """Whose place it takes for a share of the tasks; declared to a suite, never in pack.yaml."""
 
 
 class Skill(Contract):

@@ -1,5 +1,6 @@
 """The generated files: dapr.yaml, components/, config/, the chart's; written and compared."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -70,16 +71,19 @@ def write_chart() -> list[Path]:
     return changed
 
 
-def run_file_of(shape: Shape, folder: Path) -> Path:
+def run_file_of(
+    shape: Shape, folder: Path, env: Mapping[str, Mapping[str, str]] | None = None
+) -> Path:
     """Return the run file of a pack's suite, written with all it names into a folder.
 
-    The files of the repository are those of one pack; any other has its own beside its data.
+    The files of the repository are those of one pack; any other has its own beside its data, and
+    so has a suite with a canary. ``env`` is further environment by app-id.
     """
-    if not out_of_date(shape):
+    if not env and not out_of_date(shape):
         return repository() / "dapr.yaml"
     folder.mkdir(parents=True, exist_ok=True)
     write(shape, folder)
-    document = run_file(shape, str(repository()))
+    document = run_file(shape, str(repository()), env=env)
     document["common"]["resourcesPaths"] = [str(folder / "components")]
     for entry in document["apps"]:
         entry["configFilePath"] = str(folder / entry["configFilePath"])

@@ -153,7 +153,8 @@ def start(data: layout.DataFolder, shape: Shape, run_file: Path) -> Suite:
         process = subprocess.Popen(
             [str(data.binaries / "dapr"), "run", "-f", str(run_file)],
             cwd=layout.repository(),
-            env=control.environment(data) | {"QUARTET_PACK": shape.pack},
+            env=control.environment(data)
+            | {"QUARTET_PACK": shape.pack, "QUARTET_CANARIES": ",".join(shape.canaries)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

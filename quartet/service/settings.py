@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from quartet.contracts.policy import MODES, Mode
+from quartet.packs.canary import named
 from quartet.trust.people import AUDIENCE, LOCAL_ISSUER
 
 DATABASES = {
@@ -35,6 +36,10 @@ class Settings:
     suite: str = LOCAL_SUITE
     """What the SPIFFE ids of all app-ids of this suite begin with."""
     pack: str = "payables"
+    canaries: tuple[str, ...] = ()
+    """The specialists of the suite that have a canary."""
+    prompts: Path | None = None
+    """A folder of prompts instead of the pack's: a canary may have its own."""
     models: Path = MODELS_FILE
     policy: Path | None = None
     """The pack's policy, where it is not the policy.cedar of the pack's folder."""
@@ -82,6 +87,8 @@ def from_environment() -> Settings:
             host=env.get("QUARTET_HOST") or HOST,
             suite=env.get("QUARTET_SUITE") or LOCAL_SUITE,
             pack=env.get("QUARTET_PACK", "payables"),
+            canaries=named(env.get("QUARTET_CANARIES", "")),
+            prompts=Path(env["QUARTET_PROMPTS"]) if env.get("QUARTET_PROMPTS") else None,
             models=Path(env.get("QUARTET_MODELS") or MODELS_FILE),
             policy=Path(env["QUARTET_POLICY"]) if env.get("QUARTET_POLICY") else None,
             policy_mode=_mode(env.get("QUARTET_POLICY_MODE", "enforce")),

@@ -48,6 +48,7 @@ from quartet.trust.keys import Keyring
 from quartet.trust.submitters import attested
 from services.console.approvals import serve_approvals
 from services.console.audit import serve_audit
+from services.console.canaries import serve_canaries
 from services.console.feed import Feed
 from services.console.notices.outbox import Outbox
 from services.console.notices.posting import Posting
@@ -79,7 +80,7 @@ class TooLarge(Abandon):
 
 def build(settings: Settings, sidecar: Sidecar, posting: Posting) -> FastAPI:
     """Return the app of the console; notices are posted while it serves."""
-    manifest = load(settings.pack).manifest
+    manifest = load(settings.pack, settings.canaries).manifest
     feed = Feed()
     app = build_app(settings, manifest, posting.running, open_paths=("/api/",))
     dapr = DaprApp(app)
@@ -94,6 +95,7 @@ def build(settings: Settings, sidecar: Sidecar, posting: Posting) -> FastAPI:
     _serve_operators(api, sidecar)
     _serve_news(api, sidecar, feed)
     serve_approvals(api, sidecar)
+    serve_canaries(api, sidecar)
     serve_audit(api, sidecar, settings.data / "trust" / "services.jwks.json")
     app.include_router(api)
     return app

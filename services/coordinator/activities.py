@@ -13,7 +13,7 @@ from quartet.contracts.effect import Commit, Outcome, Registered, Registration, 
 from quartet.contracts.event import TaskEnded, TaskPlanned
 from quartet.contracts.failure import Failure
 from quartet.contracts.task import TERMINAL, Task, TaskState
-from quartet.contracts.work import ReviewOrder, Verdict, WorkResult
+from quartet.contracts.work import ReviewOrder, Verdict, WorkOrder, WorkResult
 from quartet.packs.load import Pack
 from quartet.resilience.failures import Failing
 from quartet.sidecar.ports import Invoker, Publisher
@@ -107,6 +107,7 @@ class TaskSteps:
             plan=plan,
             goal=task.goal,
             documents=tuple(d.digest for d in task.documents),
+            agents=(agents := self.store.agents(task.id)),
         )
         signature = self.signer.sign(plan_statement(registration), PLAN)
         registration = registration.model_copy(update={"signature": signature})
@@ -114,17 +115,22 @@ class TaskSteps:
         self.store.start_running(drafted.start)
         planned = TaskPlanned(task=task.id, subtasks=tuple(s.id for s in plan.subtasks))
         self.publisher.publish("task-planned", f"{task.id}.planned", planned)
-        return PlanChecked()
+        return PlanChecked(agents=agents)
 
     def record_result(self, got: ResultIn) -> Recorded:
         """Keep the result of an attempt and ask for its review; the first result kept counts."""
-        completed = self._genuine(got)
+        completed = self._genuine(got, self._agent(got.order))
         completed, reviewed = self.store.keep_result(got.start, completed)
         if not reviewed:
             self.publisher.publish("subtask-completed", event_id(completed), completed)
         return Recorded(proposal_digest=completed.proposal_digest, reviewed=reviewed)
 
-    def _genuine(self, got: ResultIn) -> ReviewOrder:
+    def _agent(self, order: WorkOrder) -> str:
+        """Return the app-id that was chosen for a subtask; nobody else's result counts."""
+        with self.store.reading() as session:
+            return subtask_row(session, order.task, order.subtask.id).app_id
+
+    def _genuine(self, got: ResultIn, agent: str) -> ReviewOrder:
         """Return the result as the critic gets it; raises Abandon for one nobody signed."""
         order, worked = got.order, got.worked
         named = proposal_digest(
@@ -132,12 +138,12 @@ class TaskSteps:
         )
         statement = proposal_statement(order.task, order.plan, named)
         try:
-            check(self.keyring, worked.signature, statement, self.pack.app_of(order.subtask.kind))
+            check(self.keyring, worked.signature, statement, agent)
         except NotGenuine as error:
             raise not_signed(order, error) from error
         return ReviewOrder(
             order=order,
-            by=got.by,
+            by=agent,
             result=worked.result,
             signature=worked.signature,
             proposal_digest=named,

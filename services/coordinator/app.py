@@ -37,6 +37,7 @@ from quartet.trust.digest import digest
 from quartet.trust.keys import Keyring, Signer
 from quartet.trust.signing import NotGenuine
 from services.coordinator.activities import TaskSteps
+from services.coordinator.canaries import Shares
 from services.coordinator.decisions import Wakings
 from services.coordinator.intake import Intake, unwrapped
 from services.coordinator.messages import (
@@ -55,7 +56,13 @@ from services.coordinator.store import TaskStore
 from services.coordinator.sweep import Sweep
 from services.coordinator.tables import DeadLetterRow
 from services.coordinator.tokens import Tokens
-from services.coordinator.verbs import serve_audit, serve_letters, serve_tasks, serve_tokens
+from services.coordinator.verbs import (
+    serve_audit,
+    serve_canaries,
+    serve_letters,
+    serve_tasks,
+    serve_tokens,
+)
 from services.coordinator.workflow import TaskWorkflows
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -76,7 +83,7 @@ class Coordinator:
     ) -> None:
         """Take the settings, the sidecar's ports and its signer; migrates the task store."""
         self.settings, self.publisher, self.invoker = settings, publisher, invoker
-        self.pack: Pack = load(settings.pack)
+        self.pack: Pack = load(settings.pack, settings.canaries)
         url = settings.database("tasks")
         migrate(url, MIGRATIONS)
         self.store = TaskStore(connect(url))
@@ -84,6 +91,8 @@ class Coordinator:
         self.workflows = Workflows(settings.dapr_grpc_port, seal)
         self.keyring = Keyring(settings.service_keys)
         self.hearing = Hearing(self.keyring, invoker, publisher)
+        self.shares = Shares(self.pack, self.store, invoker)
+        self.shares.forget_undeclared()
         self.tokens = Tokens(self.pack, self.store, signer)
         self.steps = TaskSteps(
             pack=self.pack,
@@ -236,6 +245,7 @@ def build(coordinator: Coordinator) -> FastAPI:
     serve_audit(app, coordinator.notary)
     serve_letters(app, coordinator.store, coordinator.replay)
     serve_tokens(app, coordinator.tokens)
+    serve_canaries(app, coordinator.shares)
     return app
 
 

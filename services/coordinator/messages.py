@@ -58,6 +58,13 @@ class Claimed(Contract):
     plan: Plan | None = None
     closed: tuple[Closed, ...] = ()
     opened: tuple[Opened, ...] = ()
+    agents: dict[Name, Name] = Field(default_factory=dict)
+    """Which app-id works on which subtask; where nothing is said, the pack's specialist."""
+
+    @property
+    def planned(self) -> "Planned | None":
+        """The plan that an earlier run registered, with who works on it."""
+        return Planned(plan=self.plan, agents=self.agents) if self.plan else None
 
 
 class DraftedPlan(Contract):
@@ -71,6 +78,15 @@ class PlanChecked(Contract):
     """Why the plan is refused; nothing when it is now the task's plan."""
 
     refused: tuple[Refusal, ...] = ()
+    agents: dict[Name, Name] = Field(default_factory=dict)
+    """Which app-id works on which subtask; where nothing is said, the pack's specialist."""
+
+
+class Planned(Contract):
+    """The plan that a task goes by, and who works on it."""
+
+    plan: Plan
+    agents: dict[Name, Name]
 
 
 class SubtaskRun(Contract):

@@ -4,9 +4,12 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from quartet.contracts.plan import Plan
 from quartet.contracts.task import SUBTASK_MOVES, TASK_MOVES, TERMINAL, SubtaskState, TaskState
 from quartet.contracts.work import Verdict
+from quartet.packs.load import Pack
 from quartet.resilience.failures import Abandon
+from services.coordinator.choosing import chosen
 from services.coordinator.messages import Start
 from services.coordinator.tables import MoveRow, ReviewRow, SubtaskRow, TaskRow
 
@@ -22,6 +25,22 @@ def own(session: Session, start: Start) -> TaskRow:
         raise Abandon(f"Task {start.task} is {row.state}.", cause="data", title="TaskEnded")
     row.checked = datetime.now(UTC)
     return row
+
+
+def open_subtasks(session: Session, row: TaskRow, plan: Plan, pack: Pack) -> None:
+    """Keep the plan of a task, and a row for each subtask with the app-id that works on it."""
+    row.plan = plan.model_dump(mode="json")
+    session.add_all(
+        SubtaskRow(
+            task=row.id,
+            id=subtask.id,
+            position=position,
+            kind=subtask.kind,
+            app_id=chosen(session, pack, row.id, subtask.kind),
+            state="working",
+        )
+        for position, subtask in enumerate(plan.subtasks)
+    )
 
 
 def subtask_row(session: Session, task: str, subtask: str) -> SubtaskRow:

@@ -34,6 +34,7 @@ from services.coordinator.rows import (
     entry,
     move_subtask,
     move_task,
+    open_subtasks,
     own,
     subtask_row,
     verdict_of,
@@ -140,6 +141,7 @@ class TaskStore:
                     for s in _subtasks(session, row.id)
                     if s.state not in ENDED and s.attempt
                 ),
+                agents={s.id: s.app_id for s in _subtasks(session, row.id)},
             )
 
     def keep_plan(self, drafted: DraftedPlan, pack: Pack) -> tuple[Task, Plan, tuple[Refusal, ...]]:
@@ -155,19 +157,13 @@ class TaskStore:
                 kinds, pack.of_kind("write"), documents, task.limits
             ):
                 return task, drafted.plan, refused
-            row.plan = drafted.plan.model_dump(mode="json")
-            for position, subtask in enumerate(drafted.plan.subtasks):
-                session.add(
-                    SubtaskRow(
-                        task=row.id,
-                        id=subtask.id,
-                        position=position,
-                        kind=subtask.kind,
-                        app_id=pack.app_of(subtask.kind),
-                        state="working",
-                    )
-                )
+            open_subtasks(session, row, drafted.plan, pack)
             return task, drafted.plan, ()
+
+    def agents(self, task: str) -> dict[str, str]:
+        """Return the app-id that works on each subtask, as chosen when the plan was kept."""
+        with self.reading() as session:
+            return {s.id: s.app_id for s in _subtasks(session, task)}
 
     def start_running(self, start: Start) -> None:
         """Note that the plan is registered and subtasks may begin."""

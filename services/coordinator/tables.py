@@ -84,7 +84,10 @@ class SubtaskRow(Base):
     """One subtask of a registered plan."""
 
     __tablename__ = "subtasks"
-    __table_args__ = (Index("ix_subtasks_state", "state"),)
+    __table_args__ = (
+        Index("ix_subtasks_state", "state"),
+        Index("ix_subtasks_app_id", "app_id", "state"),
+    )
 
     task: Mapped[str] = mapped_column(ForeignKey("tasks.id"), primary_key=True)
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -104,6 +107,20 @@ class SubtaskRow(Base):
     failure: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     published: Mapped[int] = mapped_column(default=0)
     publish_at: Mapped[datetime | None] = mapped_column(Utc)
+
+
+class CanaryRow(Base):
+    """How many of a hundred new tasks a canary gets; none without a row."""
+
+    __tablename__ = "canaries"
+
+    app_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    percent: Mapped[int]
+    by: Mapped[str] = mapped_column(Text, default="")
+    why: Mapped[str] = mapped_column(Text, default="")
+    changed: Mapped[datetime] = mapped_column(Utc)
+    since: Mapped[datetime | None] = mapped_column(Utc)
+    """When the share last rose from nothing."""
 
 
 class ReviewRow(Base):

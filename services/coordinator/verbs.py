@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI
 
 from quartet.contracts.audit import Acknowledgement, AuditState, Checkpoints
 from quartet.contracts.base import Name
+from quartet.contracts.canary import Canaries, CanaryView, ShareWanted
 from quartet.contracts.person import Person
 from quartet.contracts.story import TaskIntent
 from quartet.contracts.token import TokenGiven, TokenWanted
@@ -15,6 +16,7 @@ from quartet.contracts.view import DeadLetters, Done, Owners, TaskIds, TaskList,
 from quartet.resilience.failures import Abandon
 from quartet.service.people import need, need_suite, person_of
 from services.coordinator import views
+from services.coordinator.canaries import Shares
 from services.coordinator.intent import intent
 from services.coordinator.notary import Notary
 from services.coordinator.store import TaskStore
@@ -67,6 +69,20 @@ def serve_tokens(app: FastAPI, tokens: Tokens) -> None:
     @app.post("/callers/{caller}/tokens")
     def token(caller: Name, wanted: TokenWanted) -> TokenGiven:
         return tokens.give(caller, wanted)
+
+
+def serve_canaries(app: FastAPI, shares: Shares) -> None:
+    """Add the verbs on canaries, which take tasks of every tenant."""
+
+    @app.get("/callers/{caller}/canaries")
+    def canaries(person: Asking) -> Canaries:
+        need_suite(person, "operator", "auditor")
+        return shares.shown()
+
+    @app.post("/callers/{caller}/canaries/{app_id}")
+    def give(app_id: str, wanted: ShareWanted, person: Asking) -> CanaryView:
+        need_suite(person, "operator")
+        return shares.give(app_id, wanted, person.name)
 
 
 def serve_letters(app: FastAPI, store: TaskStore, replayed: Callable[[str], Done]) -> None:

@@ -38,6 +38,7 @@ from services.coordinator.messages import (
     Finished,
     Opened,
     PlanChecked,
+    Planned,
     ResultIn,
     Start,
     SubtaskRun,
@@ -60,16 +61,16 @@ class TaskWorkflows:
         try:
             if claimed.failure is not None:
                 raise failing(claimed.failure)
-            plan = claimed.plan or (yield from self._planned(ctx, start, claimed.task))
-            closed = yield from self._worked(ctx, start, claimed, plan)
-            order = _synthesis(claimed.task, plan, closed)
+            planned = claimed.planned or (yield from self._planned(ctx, start, claimed.task))
+            closed = yield from self._worked(ctx, start, claimed, planned)
+            order = _synthesis(claimed.task, planned.plan, closed)
             synthesis = yield from _summed_up(ctx, order)
             finish = Finish(start=start, summary=synthesis.summary)
         except Failing as error:
             finish = Finish(start=start, failure=error.failure)
         return (yield from call(ctx, FINISH_TASK, finish))
 
-    def _planned(self, ctx: DaprWorkflowContext, start: Start, task: Task) -> Steps[Plan]:
+    def _planned(self, ctx: DaprWorkflowContext, start: Start, task: Task) -> Steps[Planned]:
         plan = yield from call(ctx, DRAFT_PLAN, PlanOrder(task=task))
         checked = yield from call(ctx, REGISTER_PLAN, DraftedPlan(start=start, plan=plan))
         if checked.refused:
@@ -78,11 +79,12 @@ class TaskWorkflows:
             checked = yield from call(ctx, REGISTER_PLAN, DraftedPlan(start=start, plan=plan))
         if checked.refused:
             raise _refusal(checked)
-        return plan
+        return Planned(plan=plan, agents=checked.agents)
 
     def _worked(
-        self, ctx: DaprWorkflowContext, start: Start, claimed: Claimed, plan: Plan
+        self, ctx: DaprWorkflowContext, start: Start, claimed: Claimed, planned: Planned
     ) -> Generator[Any, Any, dict[str, Closed]]:
+        plan = planned.plan
         limits = claimed.task.limits if claimed.task else Limits()
         closed = {c.subtask: _accepted(c) for c in claimed.closed}
         running: dict[str, Any] = {}
@@ -92,7 +94,7 @@ class TaskWorkflows:
                     closed[subtask.id] = Closed(subtask=subtask.id, state="dropped")
                 elif len(running) < limits.in_flight:
                     given = _given(subtask, closed)
-                    run = self._run_of(start, claimed, plan, subtask, given)
+                    run = self._run_of(start, claimed, planned, subtask, given)
                     instance = instance_of(start, subtask.id)
                     running[subtask.id] = child(ctx, RUN_SUBTASK, run, instance)
             if not running:
@@ -107,16 +109,16 @@ class TaskWorkflows:
         self,
         start: Start,
         claimed: Claimed,
-        plan: Plan,
+        planned: Planned,
         subtask: Subtask,
         given: tuple[Given, ...],
     ) -> SubtaskRun:
         return SubtaskRun(
             start=start,
             task=claimed.task,
-            plan=digest(plan),
+            plan=digest(planned.plan),
             subtask=subtask,
-            app_id=self._pack.app_of(subtask.kind),
+            app_id=planned.agents.get(subtask.id) or self._pack.app_of(subtask.kind),
             given=given,
             opened=next((o for o in claimed.opened if o.subtask == subtask.id), None),
         )

@@ -124,9 +124,16 @@ def check_order(order: ReviewOrder, pack: Pack, keyring: Keyring) -> None:
             cause="policy",
             title="DigestMismatch",
         )
+    if order.by not in pack.runners(work.subtask.kind):
+        raise Abandon(
+            f"{order.by} may not work on {work.subtask.id!r}: it does not run "
+            f"{work.subtask.kind!r}.",
+            cause="policy",
+            title="NoSuchAgent",
+        )
     statement = proposal_statement(work.task, work.plan, named)
     try:
-        check(keyring, order.signature, statement, pack.app_of(work.subtask.kind))
+        check(keyring, order.signature, statement, order.by)
     except NotGenuine as error:
         raise Abandon(
             f"The result of {work.subtask.id!r} is not signed by its specialist: {error}.",

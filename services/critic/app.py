@@ -50,7 +50,7 @@ class Reviews:
 
 def build(settings: Settings, sidecar: Sidecar) -> FastAPI:
     """Return the app of the critic."""
-    pack = load(settings.pack)
+    pack = load(settings.pack, settings.canaries)
     critic = Critic(
         pack=pack,
         invoker=sidecar,

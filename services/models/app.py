@@ -54,7 +54,7 @@ def main() -> None:
     settings = from_environment()
     sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
     try:
-        app = build(settings, load(settings.pack), sidecar, sidecar)
+        app = build(settings, load(settings.pack, settings.canaries), sidecar, sidecar)
     except Failing as error:
         sys.exit(str(error))
     serve(app, settings)

@@ -1,7 +1,7 @@
 """models.yaml: which provider and model answer which skill, and at what price; no secret is in it.
 
-The first route whose pattern fits the skill (``planner.*``, ``specialist.read-invoice``, ``*``)
-is taken.
+The first route whose patterns fit the skill (``planner.*``, ``specialist.read-invoice``, ``*``)
+and the app-id that asks is taken; so a canary may have a model of its own.
 """
 
 from collections.abc import Iterator
@@ -61,6 +61,8 @@ class RouteEntry(Contract):
     """One route; prices are US dollars per million tokens, as decimal strings."""
 
     skills: str
+    agents: str = "*"
+    """Pattern of the app-ids that ask: ``specialist-finance-canary``, ``*-canary``."""
     provider: Name
     model: Annotated[str, Field(min_length=1)]
     usd_per_million_input: Price = "0"
@@ -86,13 +88,14 @@ class ModelsFile(Contract):
     providers: Annotated[dict[Name, AnyProvider], Field(min_length=1)]
     routes: Annotated[tuple[RouteEntry, ...], Field(min_length=1)]
 
-    def route(self, skill: str) -> Route:
-        """Return the first route that fits a skill; raises Abandon when none does."""
+    def route(self, skill: str, agent: str = "") -> Route:
+        """Return the first route that fits a skill and who asks; raises Abandon when none does."""
         for entry in self.routes:
-            if fnmatchcase(skill, entry.skills):
+            if fnmatchcase(skill, entry.skills) and fnmatchcase(agent, entry.agents):
                 return entry.route()
         raise Abandon(
-            f"No route in models.yaml fits {skill!r}. Add one, or a last one with skills '*'.",
+            f"No route in models.yaml fits {skill!r} of {agent or 'anybody'}. Add one, or a last "
+            "one with skills '*'.",
             cause="model",
             title="NoModelRoute",
         )

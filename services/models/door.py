@@ -56,7 +56,7 @@ class Door:
                 cause="policy",
                 title="SkillNotYours",
             )
-        route = self.routes.route(skill)
+        route = self.routes.route(skill, caller)
         prompt = screened(request, self.own)
         asked = _asked(prompt.request)
         call = _Call(caller, prompt.request, asked, digest(asked), token)

@@ -14,7 +14,7 @@ from services.planner.activities import Planner
 
 def build(settings: Settings, invoker: Invoker) -> FastAPI:
     """Return the app of the planner."""
-    pack = load(settings.pack)
+    pack = load(settings.pack, settings.canaries)
     planner = Planner(pack, invoker)
     host = Host(settings.dapr_grpc_port)
     host.activity(DRAFT_PLAN, planner.draft_plan)

@@ -172,7 +172,7 @@ def main() -> None:
     """Serve; exits with one line when the pack is not right."""
     settings = from_environment()
     try:
-        pack = load(settings.pack)
+        pack = load(settings.pack, settings.canaries)
         documents = open_documents(settings.database("documents"))
     except Failing as error:
         sys.exit(str(error))

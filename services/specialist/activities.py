@@ -61,10 +61,10 @@ class Specialist:
 
     def _skill(self, order: WorkOrder) -> Skill:
         skill = self.pack.skill(order.subtask.kind)
-        runs = self.pack.app_of(skill.kind)
-        if runs != self.app_id:
+        runners = self.pack.runners(skill.kind)
+        if self.app_id not in runners:
             raise Abandon(
-                f"{self.app_id} does not run kind {skill.kind!r}; {runs} does.",
+                f"{self.app_id} does not run kind {skill.kind!r}; {' and '.join(runners)} may.",
                 cause="data",
                 title="NoSpecialistAvailable",
             )

@@ -18,7 +18,7 @@ def build(
     settings: Settings, invoker: Invoker, conversations: StateStore, signer: Signer
 ) -> FastAPI:
     """Return the app of one specialist app-id."""
-    pack = load(settings.pack)
+    pack = load(settings.pack, settings.canaries, settings.prompts)
     specialist = Specialist(settings.app_id, pack, invoker, conversations, signer)
     host = Host(settings.dapr_grpc_port)
     host.workflow(WORK, work)

@@ -118,6 +118,7 @@ def _coordinator_routes(
     @app.post("/callers/coordinator/plans")
     def register_plan(sent: Registration) -> Registered:
         check_registration(governance.keyring, sent)
+        plans.check_agents(sent, pack)
         return ledger.settled(lambda entry: plans.register(entry, sent))
 
     @app.post("/callers/coordinator/commit")
@@ -184,7 +185,7 @@ def main() -> None:
     files = settings.data / "toolbox" / "payments"
     files.mkdir(parents=True, exist_ok=True)
     try:
-        pack = load(settings.pack)
+        pack = load(settings.pack, settings.canaries)
         ledger = open_ledger(settings.database("ledger"), files, pack, suite=settings.suite)
         sidecar = Sidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
         app = build(settings, governed(settings, pack), ledger, sidecar)

@@ -15,7 +15,7 @@ from quartet.trust.chain import (
 from quartet.trust.keys import Keyring
 from quartet.trust.signing import NotGenuine
 from services.toolbox.gate import Call
-from services.toolbox.plans import registration_of
+from services.toolbox.plans import agent_of, registration_of
 from services.toolbox.refusals import PolicyRefusal
 from services.toolbox.tables import PlanRow
 
@@ -44,17 +44,17 @@ class Chain:
 
         ``seen``: this very proposal is held already, so its links may be as old as they like.
         """
-        registered = self._check_plan(sent, plan)
+        self._check_plan(sent, plan)
         within_s = inf if seen else TASK_S
         proposed = proposal_statement(sent.task, plan.digest, call.proposal_digest)
-        kind = next(s.kind for s in registered.plan.subtasks if s.id == sent.subtask)
-        specialist = self.pack.app_of(kind)
+        specialist = agent_of(plan, self.pack, sent.subtask)
         try:
             check(self.keyring, sent.signature, proposed, specialist, within_s)
         except NotGenuine as error:
             raise PolicyRefusal(
-                f"The proposal {call.proposal_digest} is not signed by {specialist}, which runs "
-                f"{kind!r}: {error}. Only what its specialist proposes is carried out.",
+                f"The proposal {call.proposal_digest} is not signed by {specialist}, which "
+                f"works on {sent.subtask!r}: {error}. Only what its specialist proposes is "
+                "carried out.",
                 "ProposalNotSigned",
             ) from error
         judged = verdict_statement(sent.verdict)
@@ -66,8 +66,8 @@ class Chain:
                 "VerdictNotGenuine",
             ) from error
 
-    def _check_plan(self, sent: Commit, plan: PlanRow) -> Registration:
-        """Refuse another plan than the registered one, or one changed in the ledger; return it."""
+    def _check_plan(self, sent: Commit, plan: PlanRow) -> None:
+        """Refuse another plan than the registered one, or one changed in the ledger."""
         registered = registration_of(plan)
         statement = plan_statement(registered)
         if not sent.plan == plan.digest == statement["plan"]:
@@ -83,4 +83,3 @@ class Chain:
                 f"The registered plan of {sent.task} is not what the coordinator signed: {error}.",
                 "PlanNotGenuine",
             ) from error
-        return registered

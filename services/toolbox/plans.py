@@ -1,10 +1,12 @@
 """The registered plans of tasks; whether a plan is valid is the coordinator's business."""
 
+from quartet.contracts.base import Name
 from quartet.contracts.effect import Registered, Registration
 from quartet.contracts.plan import Plan
+from quartet.packs.load import Pack
 from quartet.trust.digest import digest
 from services.toolbox.ledger import Entry
-from services.toolbox.refusals import PlanDiffers
+from services.toolbox.refusals import PlanDiffers, PolicyRefusal
 from services.toolbox.tables import PlanRow
 
 
@@ -23,6 +25,7 @@ def register(entry: Entry, sent: Registration) -> Registered:
                 goal=sent.goal,
                 plan=sent.plan.model_dump(mode="json"),
                 documents=documents,
+                agents=dict(sent.agents),
                 digest=plan_digest,
                 signature=sent.signature,
                 registered_at=entry.now,
@@ -31,8 +34,14 @@ def register(entry: Entry, sent: Registration) -> Registered:
         body = sent.model_dump(mode="json", exclude={"task"}) | {"plan_digest": plan_digest}
         entry.record("coordinator", "plan-registered", sent.task, body)
         return Registered(plan_digest=plan_digest)
-    known = (row.digest, row.requester, row.tenant, tuple(row.roles), row.documents)
-    if known != (plan_digest, sent.requester, sent.tenant, sent.roles, documents):
+    same = {
+        "requester": row.requester == sent.requester,
+        "tenant": row.tenant == sent.tenant,
+        "roles": tuple(row.roles) == sent.roles,
+        "documents": row.documents == documents,
+        "agents": row.agents == sent.agents,
+    }
+    if row.digest != plan_digest or not all(same.values()):
         raise PlanDiffers(
             f"Task {sent.task} has the plan {row.digest} of {row.requester!r} already, which "
             f"stays; {plan_digest} came. Go on with the first one, or submit a new task.",
@@ -57,9 +66,28 @@ def registration_of(row: PlanRow) -> Registration:
             "plan": row.plan,
             "goal": row.goal,
             "documents": row.documents,
+            "agents": row.agents,
             "signature": row.signature,
         }
     )
+
+
+def agent_of(row: PlanRow, pack: Pack, subtask: Name) -> Name:
+    """Return the app-id that works on a subtask, as the coordinator has signed it."""
+    kind = next(s.kind for s in plan_of(row).subtasks if s.id == subtask)
+    return row.agents.get(subtask) or pack.app_of(kind)
+
+
+def check_agents(sent: Registration, pack: Pack) -> None:
+    """Refuse a plan whose subtasks are given to an app-id that may not run them."""
+    kinds = {s.id: s.kind for s in sent.plan.subtasks}
+    for subtask, app_id in sent.agents.items():
+        if subtask not in kinds or app_id not in pack.runners(kinds[subtask]):
+            raise PolicyRefusal(
+                f"{app_id} is neither the specialist for {subtask!r} of {sent.task} nor a "
+                "declared canary of it. Declare it in QUARTET_CANARIES of every app.",
+                "NoSuchAgent",
+            )
 
 
 def plan_of(row: PlanRow) -> Plan:

@@ -34,6 +34,8 @@ class PlanRow(Base):
     goal: Mapped[str] = mapped_column(Text, server_default="")
     plan: Mapped[Fields]
     documents: Mapped[Json] = mapped_column(JSON)
+    agents: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")
+    """Which app-id works on which subtask; where nothing is said, the pack's specialist."""
     digest: Mapped[str] = mapped_column(String(71))
     signature: Mapped[str] = mapped_column(Text, default="", server_default="")
     """The coordinator's, over all that was registered."""

@@ -57,7 +57,7 @@ def opened(settings: Settings, points: Points) -> Ledger:
     files = settings.data / "toolbox" / "payments"
     files.mkdir(parents=True, exist_ok=True)
     url = settings.database("ledger")
-    open_ledger(url, files, load(settings.pack)).close()
+    open_ledger(url, files, load(settings.pack, settings.canaries)).close()
     return CrashingLedger(connect(url), files, points)
 
 
@@ -83,7 +83,7 @@ def main() -> None:
     points = Points(settings.data / "crash")
     sidecar = CrashingSidecar(settings.app_id, settings.dapr_http_port, settings.api_token)
     sidecar.points = points
-    governance = governed(settings, load(settings.pack))
+    governance = governed(settings, load(settings.pack, settings.canaries))
     app = build(settings, governance, opened(settings, points), sidecar)
     serve(with_points(app, points), settings)
 

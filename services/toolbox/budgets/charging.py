@@ -13,7 +13,7 @@ from services.toolbox.budgets.opening import budgeted
 from services.toolbox.budgets.reserving import note_asked, reserve
 from services.toolbox.gate import Call
 from services.toolbox.ledger import Entry
-from services.toolbox.plans import plan_of
+from services.toolbox.plans import agent_of
 from services.toolbox.tables import PlanRow
 
 AT_ONCE_S = 1.0
@@ -45,12 +45,11 @@ def read_call(caller: Name, tool: Tool, sent: ToolCall) -> Reserve:
 
 def charge_effect(entry: Entry, pack: Pack, sent: Commit, call: Call, plan: PlanRow) -> None:
     """Charge an effect to the agent that proposed it; raises Failing when it does not fit."""
-    kind = next(s.kind for s in plan_of(plan).subtasks if s.id == sent.subtask)
     charged = Reserve(
         task=sent.task,
         subtask=sent.subtask,
         attempt=sent.attempt,
-        caller=pack.app_of(kind),
+        caller=agent_of(plan, pack, sent.subtask),
         kind="tool",
         name=call.tool.name,
         arguments_digest=call.call_digest,

@@ -12,7 +12,7 @@ from quartet.packs.load import Pack
 from services.toolbox.gate import Call, proposal_of
 from services.toolbox.labels.tracing import flags_in, tracing
 from services.toolbox.ledger import Books, Entry
-from services.toolbox.plans import plan_of
+from services.toolbox.plans import agent_of
 from services.toolbox.tables import PlanRow
 
 
@@ -58,9 +58,8 @@ def facts(entry: Entry, pack: Pack, sent: Commit, call: Call) -> Facts:
 
 
 def proposer(entry: Entry, pack: Pack, sent: Commit) -> Name:
-    """Return the app-id that proposed a call: the one that runs the subtask's kind."""
-    plan = plan_of(entry.session.get_one(PlanRow, sent.task))
-    return pack.app_of(next(s.kind for s in plan.subtasks if s.id == sent.subtask))
+    """Return the app-id that proposed a call: the one that works on the subtask."""
+    return agent_of(entry.session.get_one(PlanRow, sent.task), pack, sent.subtask)
 
 
 def _confirmed(one: Critical, call: Call, books: Books) -> bool:
