@@ -6,6 +6,7 @@
 - {name: APP_PORT, value: {{ .app.port | quote }}}
 - {name: QUARTET_DATA, value: /data}
 - {name: QUARTET_PACK, value: {{ $values.pack }}}
+{{- include "quartet.canaries.env" . }}
 - {name: QUARTET_SUITE, value: "spiffe://{{ $values.trustDomain }}/ns/{{ .root.Release.Namespace }}"}
 - name: DAPR_API_TOKEN
   valueFrom: {secretKeyRef: {name: {{ $full }}-{{ .id }}-api, key: token}}
@@ -152,6 +153,7 @@ livenessProbe:
 - name: models
   configMap: {name: {{ $full }}-models}
 {{- end }}
+{{- include "quartet.canaries.volume" . }}
 {{- end -}}
 
 {{- define "quartet.app.mounts" -}}
@@ -167,4 +169,5 @@ livenessProbe:
 {{- if and (eq .id "models") .root.Values.models.config }}
 - {name: models, mountPath: /etc/quartet, readOnly: true}
 {{- end }}
+{{- include "quartet.canaries.mount" . }}
 {{- end -}}
