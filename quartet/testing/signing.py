@@ -33,6 +33,7 @@ APPS = (
     "specialist-documents",
     "specialist-finance",
     "specialist-refunds",
+    "specialist-finance-canary",
 )
 
 

@@ -17,12 +17,13 @@ from sqlalchemy.orm import Session
 from quartet.contracts.base import Fields
 from quartet.packs.load import load
 from quartet.runtime.layout import HOST, DataFolder, repository
+from quartet.runtime.manifests import run_file_of
 from quartet.runtime.runfile import run_file
 from quartet.runtime.shape import shape_of
 from quartet.runtime.suite import Suite, running_suite
 from quartet.service.database import connect
 from services.toolbox.checker import problems
-from tests.suite.client import PACK, Client, app
+from tests.suite.client import PACK, Client
 from tests.suite.here import quiet
 from tests.suite.invoices import AMPLE_BOOKS
 
@@ -35,12 +36,17 @@ class Running:
     suite: Suite
     client: Client
 
-    def invoke(self, caller: str, callee: str, verb: str, sent: Fields) -> httpx.Response:
-        """Call a verb as an app of the suite, through its own sidecar and with its token."""
+    def invoke(
+        self, caller: str, callee: str, verb: str, sent: Fields, named: str = ""
+    ) -> httpx.Response:
+        """Call a verb as an app of the suite, through its own sidecar and with its token.
+
+        ``named`` is whose name the path bears, if not the caller's own.
+        """
         token = self.data.api_token(caller).read_text().strip()
-        port = app(caller).http_port
+        port = next(one for one in self.suite.apps if one.app_id == caller).http_port
         return httpx.post(
-            f"http://{HOST}:{port}/v1.0/invoke/{callee}/method/callers/{caller}/{verb}",
+            f"http://{HOST}:{port}/v1.0/invoke/{callee}/method/callers/{named or caller}/{verb}",
             json=sent,
             headers={"dapr-api-token": token},
             timeout=30,
@@ -65,6 +71,19 @@ def reachable_folder(name: str) -> Iterator[Path]:
         yield folder
     finally:
         rmtree(folder)
+
+
+@contextmanager
+def running_with_canary(
+    folder: Path, base: str, env: Mapping[str, Mapping[str, str]]
+) -> Iterator[Running]:
+    """Run the product with a canary of one specialist, from files made for this suite."""
+    shape, data = shape_of(PACK, (base,)), DataFolder(folder)
+    path = run_file_of(shape, data.root / "manifests", env)
+    with running_suite(data, shape, path, quiet) as suite, Client(data) as client:
+        for books in AMPLE_BOOKS:
+            client.operate("load_books", books)
+        yield Running(data, suite, client)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from quartet.contracts.work import (
     WorkOrder,
     WorkResult,
 )
-from quartet.packs.load import load
+from quartet.packs.load import Pack, load
 from quartet.resilience.failures import Failing
 from quartet.service.database import connect, migrate
 from quartet.testing.ports import EngineDouble, Outbox, Peers
@@ -158,11 +158,12 @@ class Desk:
     peers: Peers = field(default_factory=toolbox)
     outbox: Outbox = field(default_factory=Outbox)
     engine: EngineDouble = field(default_factory=EngineDouble)
+    pack: Pack = PACK
 
     def __post_init__(self) -> None:
         """Compose the steps."""
         self.steps = TaskSteps(
-            pack=PACK,
+            pack=self.pack,
             store=self.store,
             invoker=self.peers,
             publisher=self.outbox,
@@ -186,10 +187,13 @@ class Desk:
         """Register a plan."""
         return self.steps.register_plan(DraftedPlan(start=START, plan=plan))
 
-    def record(self, subtask: Subtask, result: WorkResult, attempt: int = 1) -> Recorded:
-        """Record the result of an attempt."""
-        asked, came = order(subtask, attempt), done(subtask, result, attempt)
-        sent = ResultIn(start=START, order=asked, by=PACK.app_of(subtask.kind), worked=came)
+    def record(
+        self, subtask: Subtask, result: WorkResult, attempt: int = 1, by: str = ""
+    ) -> Recorded:
+        """Record the result of an attempt, signed by its specialist or by another."""
+        asked, signs = order(subtask, attempt), by or PACK.app_of(subtask.kind)
+        came = worked(asked, result, signs)
+        sent = ResultIn(start=START, order=asked, by=signs, worked=came)
         return self.steps.record_result(sent)
 
     def close(self, subtask: Subtask, attempt: int = 1, failure: Failing | None = None) -> Closed:
@@ -248,13 +252,13 @@ def _empty() -> bytes:
         return path.read_bytes()
 
 
-def desk(folder: Path) -> Desk:
+def desk(folder: Path, pack: Pack = PACK) -> Desk:
     """Return a coordinator on an empty database."""
     path = folder / "tasks.db"
     path.write_bytes(_empty())
     engine = connect(f"sqlite:///{path}")
     event.listen(engine, "connect", _wait_for_no_disk)
-    return Desk(TaskStore(engine), keyring(folder))
+    return Desk(TaskStore(engine), keyring(folder), pack=pack)
 
 
 def _wait_for_no_disk(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -12,7 +12,7 @@ from quartet.runtime.access import configuration
 from quartet.runtime.components import components
 from quartet.runtime.manifests import chart_out_of_date
 from quartet.runtime.place import LOCAL
-from quartet.runtime.shape import shape_of
+from quartet.runtime.shape import Shape, shape_of
 from quartet.service import probe, settings
 
 PACKS = ("payables", "refunds")
@@ -26,13 +26,17 @@ def data(words: dict[str, str]) -> dict[str, dict[str, object]]:
     return packs
 
 
+def with_every_canary(pack: str) -> Shape:
+    return shape_of(pack, shape_of(pack, ()).specialists)
+
+
 def test_the_file_in_the_repository_is_up_to_date() -> None:
     assert chart_out_of_date() == []
 
 
 @pytest.mark.parametrize("pack", PACKS)
 def test_with_the_words_of_this_machine_it_is_what_the_local_suite_has(pack: str) -> None:
-    shape = shape_of(pack)
+    shape = with_every_canary(pack)
     local = data(
         {
             "@namespace@": LOCAL.namespace,
@@ -55,7 +59,7 @@ def test_each_app_has_a_service_and_the_database_that_its_service_owns(pack: str
     apps = data({})[pack]["apps"]
     assert isinstance(apps, dict)
 
-    assert set(apps) == {app.app_id for app in shape_of(pack).apps} - {layout.CLIENT}
+    assert set(apps) == {app.app_id for app in with_every_canary(pack).apps} - {layout.CLIENT}
     for app_id, app in apps.items():
         assert (layout.repository() / "services" / app["service"] / "app.py").is_file(), app_id
     owned = {app["database"]: app["service"] for app in apps.values() if "database" in app}

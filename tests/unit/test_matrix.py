@@ -47,6 +47,8 @@ TABLE: dict[tuple[str, str, str], set[str]] = {
     ("coordinator", "GET", "audit/checkpoints/*"): {"console"},
     ("coordinator", "POST", "audit/acknowledge"): {"console"},
     ("coordinator", "POST", "owners"): {"console"},
+    ("coordinator", "GET", "canaries"): {"console"},
+    ("coordinator", "POST", "canaries/*"): {"console"},
     ("coordinator", "GET", "dead-letters"): {"console"},
     ("coordinator", "POST", "dead-letters/*/replay"): {"console"},
 }

@@ -423,9 +423,11 @@ def starting(
 
 
 @contextmanager
-def opened(url: str, folder: Path, *vendors: Fields, rules: Rules = RULES) -> Iterator[Desk]:
+def opened(
+    url: str, folder: Path, *vendors: Fields, rules: Rules = RULES, pack: Pack | None = None
+) -> Iterator[Desk]:
     """A running toolbox on a ledger with these vendors."""
-    pack = load("payables")
+    pack = pack or load("payables")
     bare = pack.manifest.model_copy(update={"at_start": ()})
     with starting(url, folder, replace(pack, manifest=bare), rules) as desk:
         desk.operate("load_books", master(*vendors))

@@ -10,7 +10,17 @@ from services.toolbox.ledger import Entry
 from services.toolbox.refusals import PolicyRefusal
 from services.toolbox.tables import AuditRow
 
-OWN_ACTS = ("agent-", "audit-", "event-", "message-", "person-", "review-", "task-", "token-")
+OWN_ACTS = (
+    "agent-",
+    "audit-",
+    "canary-",
+    "event-",
+    "message-",
+    "person-",
+    "review-",
+    "task-",
+    "token-",
+)
 """How the kinds begin that an app may record; the others are the toolbox's own to say."""
 ACCEPTED = "task-accepted"
 

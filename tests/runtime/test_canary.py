@@ -1,0 +1,219 @@
+"""A canary of one specialist on the real runtime: its share, its own model, promotion, rollback."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from quartet.contracts.base import Fields
+from quartet.contracts.cost import Costs
+from quartet.contracts.view import TaskView
+from quartet.packs.canary import canary_of
+from quartet.runtime import identities
+from quartet.runtime.doctor.examining import examine
+from quartet.runtime.shape import running_canaries, shape_of
+from quartet.trust.digest import task_id
+from services.coordinator.choosing import falls_to
+from tests.suite.approving import decider
+from tests.suite.client import PACK
+from tests.suite.here import eventually
+from tests.suite.invoices import clean_invoice, renumbered, sample
+from tests.suite.running import Running, reachable_folder, running_with_canary
+
+pytestmark = [pytest.mark.runtime, pytest.mark.timeout(240)]
+BASE = "specialist-finance"
+CANARY = canary_of(BASE)
+NUMBERS = count(1)
+MODELS: Fields = {
+    "providers": {"playbook": {"kind": "playbook"}},
+    "routes": [
+        {
+            "skills": "*",
+            "agents": "*-canary",
+            "provider": "playbook",
+            "model": "playbook-2",
+            "usd_per_million_input": "1",
+            "usd_per_million_output": "1",
+        },
+        {"skills": "*", "provider": "playbook", "model": "playbook-1"},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Running]:
+    with reachable_folder("canary") as folder:
+        models = folder / "other-models.yaml"
+        models.write_text(yaml.safe_dump(MODELS))
+        env = {"models": {"QUARTET_MODELS": str(models)}}
+        with running_with_canary(folder, BASE, env) as product:
+            yield product
+
+
+def canary(running: Running, *words: str) -> Any:
+    """Run `quartet canary ...` as the local operator; return what it says as JSON."""
+    said = subprocess.run(
+        [
+            *(str(Path(sys.executable).parent / "quartet"), "canary", *words),
+            *("--json", "--data", str(running.data.root)),
+        ],
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert said.returncode == 0, said.stderr
+    return json.loads(said.stdout)
+
+
+def standing(running: Running) -> Any:
+    (one,) = canary(running, "status")["canaries"]
+    return one
+
+
+def pay(running: Running, batch: str, *, to_canary: bool | None = None) -> str:
+    """Submit a clean invoice; one that at 50 % falls to the canary or not, if it is said."""
+    client = running.client
+    event = client.event(client.upload(clean_invoice()), batch=batch)
+    while to_canary is not None:
+        event["id"] = f"{batch}-{next(NUMBERS)}"
+        if falls_to(CANARY, task_id("/tests", str(event["id"])), 50) is to_canary:
+            break
+    return client.submit(client.signed(event))
+
+
+def settler(view: TaskView) -> str:
+    """Return the app-id that worked on the settling of an invoice."""
+    (one,) = (s.app_id for s in view.subtasks if s.kind == "settle-invoice")
+    return one
+
+
+def callers(running: Running, tasks: list[str]) -> dict[str, set[str]]:
+    """Return which of base and canary has called models or tools for each task, by the ledger."""
+    costs = Costs.model_validate(running.client.operate("list_costs", {"tasks": [*tasks]}))
+    return {one.task: {BASE, CANARY} & one.by_agent_usd.keys() for one in costs.tasks}
+
+
+def test_a_canary_gets_no_task_before_somebody_gives_it_a_share(running: Running) -> None:
+    tasks = [pay(running, "none", to_canary=True) for _ in range(2)]
+
+    views = running.client.batch_settled("none", 2)
+
+    assert {settler(views[task]) for task in tasks} == {BASE}
+    assert standing(running)["percent"] == 0
+
+
+def test_at_half_both_work_and_no_task_is_worked_on_by_both(running: Running) -> None:
+    set_to = canary(running, "set", CANARY, "50", "--why", "first half")
+    wanted = {pay(running, "half", to_canary=on): on for on in (True, False) * 4}
+
+    views = running.client.batch_settled("half", len(wanted))
+
+    assert set_to["percent"] == 50
+    assert {v.shown for v in views.values()} == {"completed"}
+    assert {t: settler(views[t]) for t in wanted} == {
+        t: CANARY if on else BASE for t, on in wanted.items()
+    }
+    assert callers(running, [*wanted]) == {
+        t: {CANARY} if on else {BASE} for t, on in wanted.items()
+    }
+    assert running.ledger_problems() == ()
+
+
+def test_its_figures_stand_beside_those_of_its_base_with_the_cost_of_its_own_model(
+    running: Running,
+) -> None:
+    one = standing(running)
+
+    assert (one["figures"]["subtasks"], one["figures"]["done"]) == (4, 4)
+    assert (one["base"]["subtasks"], one["base"]["done"]) == (4, 4)
+    assert float(one["cost_usd"][CANARY]) > 0
+    assert float(one["cost_usd"][BASE]) == 0
+    assert one["under_way"] == 0
+
+
+def test_a_change_of_the_share_is_on_record_with_its_person(running: Running) -> None:
+    records = running.client.records()
+    kept = [r["body"] for r in records if r["kind"] == "canary-share-set"]
+
+    assert [(r["app_id"], r["before"], r["percent"], r["why"]) for r in kept] == [
+        (CANARY, 0, 50, "first half")
+    ]
+    assert kept[0]["by"]
+
+
+def test_rolled_back_new_tasks_go_to_the_base_and_the_canary_ends_what_it_has(
+    running: Running,
+) -> None:
+    canary(running, "promote", CANARY)
+    running.client.operate("pause_agent", {"app_id": CANARY, "why": "to have some under way"})
+    before = [pay(running, "before") for _ in range(3)]
+    held = running.client.event(
+        running.client.upload(renumbered(sample("over-limit"), "CANARY-HELD")), batch="before"
+    )
+    before.append(running.client.submit(running.client.signed(held)))
+    eventually(lambda: standing(running)["under_way"] == 4, 60)
+
+    canary(running, "rollback", CANARY, "--why", "it is slow")
+    after = [pay(running, "after", to_canary=True) for _ in range(3)]
+    views = running.client.batch_settled("after", 3)
+    left = standing(running)
+
+    assert {settler(views[task]) for task in after} == {BASE}
+    assert {v.shown for v in views.values()} == {"completed"}
+    assert (left["percent"], left["under_way"]) == (0, 4)
+
+    running.client.operate("resume_agent", {"app_id": CANARY})
+    views = running.client.batch_settled("before", 4)
+
+    assert {settler(view) for view in views.values()} == {CANARY}
+    assert sorted(v.shown for v in views.values()) == ["completed"] * 3 + ["waiting"]
+    for name in ("alice", "bob"):
+        with decider(running.client, name) as person:
+            person.decide(person.waiting(before[-1]), "approve")
+    ended = running.client.settled(before[-1])
+    assert (ended.shown, settler(ended)) == ("completed", CANARY)
+    assert standing(running)["under_way"] == 0
+    assert running.ledger_problems() == ()
+
+
+def test_a_canary_that_nobody_declared_is_nobody(running: Running) -> None:
+    stranger = canary_of("specialist-documents")
+
+    def as_stranger(callee: str, verb: str) -> int:
+        return running.invoke(CANARY, callee, verb, {}, named=stranger).status_code
+
+    assert as_stranger("toolbox", "tools/match_invoice") == 403
+    assert as_stranger("coordinator", "tokens") == 403
+    answer = running.client.http.post(f"/canaries/{stranger}", json={"percent": 100})
+    assert answer.status_code == 404
+
+
+def test_a_canary_may_what_its_base_may_and_nothing_else(running: Running) -> None:
+    def status(callee: str, verb: str) -> int:
+        return running.invoke(CANARY, callee, verb, {}).status_code
+
+    assert status("toolbox", "tools/match_invoice") == 422  # let in, and the message is no call
+    assert status("coordinator", "tokens") == 422
+    assert status("reader", "tools/read_einvoice") == 403  # its base reads no documents
+    assert status("toolbox", "commit") == 403
+    assert status("coordinator", f"canaries/{CANARY}") == 403
+
+
+def test_the_doctor_finds_a_canary_protected_like_every_other_app(running: Running) -> None:
+    shape = shape_of(PACK, running_canaries(running.data))
+    alone = not identities.read(running.data).why_not
+
+    found = [one for one in examine(running.data, shape) if one.service == CANARY]
+
+    assert {one.check for one in found} >= {"mTLS", "component scopes", "workflow policy"}
+    for one in found:
+        assert one.state == "protected" or (one.check in ("own user", "secrets") and not alone), one
