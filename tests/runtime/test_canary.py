@@ -12,47 +12,64 @@ from typing import Any
 import pytest
 import yaml
 
-from quartet.contracts.base import Fields
 from quartet.contracts.cost import Costs
 from quartet.contracts.view import TaskView
 from quartet.packs.canary import canary_of
+from quartet.packs.load import load
 from quartet.runtime import identities
 from quartet.runtime.doctor.examining import examine
 from quartet.runtime.shape import running_canaries, shape_of
 from quartet.trust.digest import task_id
 from services.coordinator.choosing import falls_to
-from tests.suite.approving import decider
+from tests.suite.approving import decider, ended
 from tests.suite.client import PACK
 from tests.suite.here import eventually
 from tests.suite.invoices import clean_invoice, renumbered, sample
 from tests.suite.running import Running, reachable_folder, running_with_canary
+from tests.suite.scripted_model import ScriptedModel
 
 pytestmark = [pytest.mark.runtime, pytest.mark.timeout(240)]
 BASE = "specialist-finance"
 CANARY = canary_of(BASE)
 NUMBERS = count(1)
-MODELS: Fields = {
-    "providers": {"playbook": {"kind": "playbook"}},
-    "routes": [
-        {
-            "skills": "*",
-            "agents": "*-canary",
-            "provider": "playbook",
-            "model": "playbook-2",
-            "usd_per_million_input": "1",
-            "usd_per_million_output": "1",
-        },
-        {"skills": "*", "provider": "playbook", "model": "playbook-1"},
-    ],
-}
+SKILL = "specialist.settle-invoice"
+NEW_WORDS = "Look twice: this is the new prompt."
+
+
+def models_file(path: Path, endpoint: ScriptedModel) -> Path:
+    """Write a models.yaml in which canaries alone ask an endpoint, which has a price."""
+    own = {"skills": SKILL, "agents": "*-canary", "provider": "endpoint", "model": SKILL}
+    rules = {"skills": "*", "provider": "playbook", "model": "playbook-1"}
+    providers = {
+        "endpoint": {"kind": "openai", "base_url": endpoint.base_url},
+        "playbook": {"kind": "playbook"},
+    }
+    routes = [own | {"usd_per_million_output": "10"}, rules]
+    path.write_text(yaml.safe_dump({"providers": providers, "routes": routes}))
+    return path
+
+
+def prompts_folder(path: Path) -> Path:
+    """Write the prompt that the canary has instead of its base's."""
+    path.mkdir()
+    prompt = load(PACK).skill("settle-invoice").prompt
+    (path / Path(prompt).name).write_text(f"{load(PACK).text(prompt)}\n{NEW_WORDS}\n")
+    return path
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Running]:
+def model() -> Iterator[ScriptedModel]:
+    with ScriptedModel() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="module")
+def running(model: ScriptedModel) -> Iterator[Running]:
     with reachable_folder("canary") as folder:
-        models = folder / "other-models.yaml"
-        models.write_text(yaml.safe_dump(MODELS))
-        env = {"models": {"QUARTET_MODELS": str(models)}}
+        env = {
+            "models": {"QUARTET_MODELS": str(models_file(folder / "other-models.yaml", model))},
+            CANARY: {"QUARTET_PROMPTS": str(prompts_folder(folder / "prompts"))},
+        }
         with running_with_canary(folder, BASE, env) as product:
             yield product
 
@@ -135,9 +152,18 @@ def test_its_figures_stand_beside_those_of_its_base_with_the_cost_of_its_own_mod
 
     assert (one["figures"]["subtasks"], one["figures"]["done"]) == (4, 4)
     assert (one["base"]["subtasks"], one["base"]["done"]) == (4, 4)
-    assert float(one["cost_usd"][CANARY]) > 0
+    assert float(one["cost_usd"][CANARY]) > 0  # its model has a price, that of its base has none
     assert float(one["cost_usd"][BASE]) == 0
     assert one["under_way"] == 0
+
+
+@pytest.mark.usefixtures("running")
+def test_the_canary_alone_has_its_new_prompt_and_its_new_model(model: ScriptedModel) -> None:
+    asked = model.asked(SKILL)
+
+    assert asked
+    assert len(asked) == len(model.received)
+    assert all(NEW_WORDS in str(one["messages"]) for one in asked)
 
 
 def test_a_change_of_the_share_is_on_record_with_its_person(running: Running) -> None:
@@ -179,9 +205,10 @@ def test_rolled_back_new_tasks_go_to_the_base_and_the_canary_ends_what_it_has(
     for name in ("alice", "bob"):
         with decider(running.client, name) as person:
             person.decide(person.waiting(before[-1]), "approve")
-    ended = running.client.settled(before[-1])
-    assert (ended.shown, settler(ended)) == ("completed", CANARY)
+    view = ended(running.client, before[-1])
+    assert (view.state, settler(view)) == ("completed", CANARY)
     assert standing(running)["under_way"] == 0
+    assert callers(running, before) == {task: {CANARY} for task in before}
     assert running.ledger_problems() == ()
 
 
