@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +12,7 @@ from quartet.cli.speech import AsJson, Data, one_line_errors
 from quartet.packs.canary import canary_of
 from quartet.runtime import control, suite
 from quartet.runtime.build import ensure_binaries
+from quartet.runtime.errors import SetupError
 from quartet.runtime.layout import DataFolder
 from quartet.runtime.manifests import (
     chart_out_of_date,
@@ -21,7 +22,7 @@ from quartet.runtime.manifests import (
     write_chart,
 )
 from quartet.runtime.redis import find_server
-from quartet.runtime.shape import shape_of
+from quartet.runtime.shape import running_canaries, shape_of
 
 runtime_app = typer.Typer(help="The local control plane: Dapr, Redis.", no_args_is_help=True)
 suite_app = typer.Typer(help="The services, run by `dapr run -f .`.", no_args_is_help=True)
@@ -96,6 +97,8 @@ def suite_up(
     with one_line_errors():
         prompts = dict(one.partition("=")[::2] for one in canary or ())
         shape = shape_of(pack, tuple(prompts) or None)
+        if suite.find(folder, shape):
+            shape = shape_of(pack, as_it_runs(folder, prompts))
         env = {
             canary_of(base): {"QUARTET_PROMPTS": str(Path(own).resolve())}
             for base, own in prompts.items()
@@ -106,6 +109,17 @@ def suite_up(
             folder, shape, run_file_of(shape, folder.root / "manifests", env)
         )
         running.wait_until_ready(say)
+
+
+def as_it_runs(data: DataFolder, wanted: Collection[str]) -> tuple[str, ...]:
+    """Return the canaries of the suite that runs; raises SetupError for one that it has not."""
+    running = running_canaries(data)
+    if lacking := set(wanted) - set(running):
+        raise SetupError(
+            f"The suite runs already, without a canary of {', '.join(sorted(lacking))}: "
+            "`make stop` stops it."
+        )
+    return running
 
 
 @suite_app.command("down")

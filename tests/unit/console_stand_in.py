@@ -15,6 +15,7 @@ from joserfc.jwk import KeySetSerialization
 
 from quartet.contracts.approval import ApprovalGroup, ApprovalList, ApprovalView
 from quartet.contracts.base import Fields
+from quartet.contracts.canary import Canaries, CanaryView, ShareWanted
 from quartet.contracts.event import DeadLetter
 from quartet.contracts.failure import Failure, Problem
 from quartet.contracts.task import Document, InlineDocument, Task, TaskRequest
@@ -42,6 +43,7 @@ class StandIn:
     operations: dict[str, Any] = field(default_factory=lambda: {"show_budgets": {"accounts": []}})
     letters: list[DeadLetterView] = field(default_factory=list)
     approvals: dict[int, ApprovalView] = field(default_factory=dict)
+    canaries: dict[str, CanaryView] = field(default_factory=dict)
     decided: list[tuple[int, str, Fields]] = field(default_factory=list)
     asked: dict[str, str] = field(default_factory=dict)
     """The filters of the newest list of approvals."""
@@ -179,6 +181,18 @@ def _serve_operators(app: FastAPI, stand_in: StandIn) -> None:
     def operate(name: str, arguments: Fields) -> Any:
         del arguments
         return stand_in.operations.get(name) or refusal(404, "NoSuchOperation", f"No {name}.")
+
+    @app.get("/api/canaries")
+    def canaries() -> Canaries:
+        return Canaries(canaries=tuple(stand_in.canaries.values()))
+
+    @app.post("/api/canaries/{app_id}", response_model=None)
+    def give(app_id: str, wanted: ShareWanted) -> CanaryView | JSONResponse:
+        if app_id not in stand_in.canaries:
+            return refusal(404, "UnknownCanary", f"There is no canary {app_id!r}.")
+        more = {"percent": wanted.percent, "why": wanted.why, "by": stand_in.speakers[-1]}
+        stand_in.canaries[app_id] = stand_in.canaries[app_id].model_copy(update=more)
+        return stand_in.canaries[app_id]
 
     @app.get("/api/events")
     def events() -> Heard:

@@ -1,12 +1,15 @@
 """A declared canary may what its base may and no more; one that nobody declared may nothing."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from quartet.contracts.effect import Registration
-from quartet.contracts.matrix import VERBS
+from quartet.contracts.base import Fields
+from quartet.contracts.effect import Commit, Registration
+from quartet.contracts.matrix import VERBS, Verb
 from quartet.contracts.work import ReviewOrder
 from quartet.packs.labelling import readers_of
 from quartet.packs.load import Pack, check, load
@@ -19,6 +22,8 @@ from quartet.runtime.manifests import run_file_of
 from quartet.runtime.shape import Shape, shape_of
 from quartet.service.web import allowed, verbs_of
 from quartet.testing.signing import keyring, registered, worked
+from quartet.trust.chain import plan_statement
+from quartet.trust.digest import digest
 from services.critic.activities import check_order
 from services.models.config import ModelsFile
 from services.models.door import skills_of
@@ -62,8 +67,7 @@ def test_a_pack_may_not_bring_a_canary_itself() -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda v: f"{v.method} {v.callee} {v.path}")
-def test_each_app_lets_a_canary_in_where_it_lets_its_base_in(verb: object) -> None:
-    assert isinstance(verb, type(VERBS[0]))
+def test_each_app_lets_a_canary_in_where_it_lets_its_base_in(verb: Verb) -> None:
     served = verbs_of(verb.callee, DECLARED.manifest)
     path = verb.path.replace("*", "x")
 
@@ -74,40 +78,32 @@ def test_each_app_lets_a_canary_in_where_it_lets_its_base_in(verb: object) -> No
     assert not let_in(STRANGER)
 
 
-def documents_of(shape: Shape, app_id: str) -> dict[str, object]:
-    """Return what all other sidecars know of an app-id, under the name of nobody."""
-    files = {**components(shape)}
-    files |= {f"config/{app.app_id}": configuration(app, shape) for app in shape.apps}
-    policies = {
-        name: [p for p in doc["spec"]["accessControl"]["policies"] if p["appId"] == app_id]
-        for name, doc in files.items()
-        if name.startswith("config/")
-    }
-    known: dict[str, object] = {
-        "policies": policies,
-        "own": files[f"config/{app_id}"]["spec"],
+def known(shape: Shape, app_id: str) -> dict[str, Any]:
+    """Return what sidecars know of an app-id, with nobody's name in the place of its own."""
+    files = components(shape)
+    configurations = {a.app_id: configuration(a, shape)["spec"] for a in shape.apps}
+    told = {
+        "own": configurations[app_id],
         "workflows": files[f"workflow-access-{app_id}.yaml"]["spec"],
         "scopes": [n for n, d in files.items() if app_id in d.get("scopes", ())],
-        "actor": f"dapr.internal.default.{app_id}.workflow"
-        in files["resiliency.yaml"]["spec"]["targets"]["actors"],
+        "actors": files["resiliency.yaml"]["spec"]["targets"]["actors"][
+            f"dapr.internal.default.{app_id}.workflow"
+        ],
+        "let in by": {
+            callee: [p for p in spec["accessControl"]["policies"] if p["appId"] == app_id]
+            for callee, spec in configurations.items()
+            if callee not in (BASE, CANARY)
+        },
     }
-    text = yaml.safe_dump(known).replace(app_id, "nobody")
-    found: dict[str, object] = yaml.safe_load(text)
-    found["policies"].pop("config/nobody", None)  # type: ignore[attr-defined]
+    found: dict[str, Any] = json.loads(json.dumps(told).replace(app_id, "nobody"))
     return found
 
 
 def test_every_sidecar_gives_a_canary_what_it_gives_its_base() -> None:
-    of_canary, of_base = documents_of(WITH, CANARY), documents_of(WITH, BASE)
-    of_canary["policies"].pop(f"config/{BASE}")  # type: ignore[attr-defined]
-    of_base["policies"].pop(f"config/{CANARY}", None)  # type: ignore[attr-defined]
-    of_base["policies"].pop("config/nobody-canary", None)  # type: ignore[attr-defined]
+    of_base, of_canary = known(SHAPE, BASE), known(WITH, CANARY)
 
-    assert of_canary["workflows"] == of_base["workflows"]
-    assert of_canary["own"] == of_base["own"]
-    assert of_canary["actor"] is of_base["actor"] is True
-    assert of_canary["scopes"] == of_base["scopes"]
-    assert of_canary["policies"] == of_base["policies"]
+    assert of_canary == of_base
+    assert of_base["let in by"]["toolbox"]
 
 
 def test_no_sidecar_knows_a_canary_that_is_not_declared() -> None:
@@ -199,23 +195,22 @@ def test_the_critic_takes_the_work_of_a_declared_canary_signed_by_itself(tmp_pat
 ASK = propose("ask_about_invoice", reason="Is this ours?")
 
 
-def signed(by: str) -> object:
+def signed(by: str) -> Commit:
     of = order(task(1), result(ASK))
     asked = work_order(plan().subtasks[-1]).model_copy(update={"task": task(1), "plan": of.plan})
     return of.model_copy(update={"signature": worked(asked, of.result, by).signature})
 
 
-def registration(agents: dict[str, str]) -> dict[str, object]:
+def registration(agents: dict[str, str]) -> Fields:
     sent = Registration(
         task=task(1), requester="carol", roles=("submitter",), plan=plan(), agents=agents
     )
     return registered(sent).model_dump(mode="json")
 
 
-def register(desk: Desk, agents: dict[str, str], status: int = 200) -> object:
+def register(desk: Desk, agents: dict[str, str], status: int = 200) -> Fields:
     desk.open_budget(task(1), "carol")
-    body = registration(agents)
-    return desk.post("/callers/coordinator/plans", body, status)  # type: ignore[arg-type]
+    return desk.post("/callers/coordinator/plans", registration(agents), status)
 
 
 def test_the_gate_takes_the_proposal_of_the_app_id_in_the_registered_plan_only(
@@ -224,8 +219,8 @@ def test_the_gate_takes_the_proposal_of_the_app_id_in_the_registered_plan_only(
     with opened(ledger_url, tmp_path, pack=DECLARED) as desk:
         register(desk, {"read": "specialist-documents", "settle": CANARY})
 
-        assert desk.refused(signed(BASE), 403)["title"] == "ProposalNotSigned"  # type: ignore[arg-type]
-        assert desk.commit(signed(CANARY)).status == "applied"  # type: ignore[arg-type]
+        assert desk.refused(signed(BASE), 403)["title"] == "ProposalNotSigned"
+        assert desk.commit(signed(CANARY)).status == "applied"
 
 
 def test_the_gate_takes_no_proposal_of_a_canary_for_a_task_of_its_base(
@@ -234,7 +229,7 @@ def test_the_gate_takes_no_proposal_of_a_canary_for_a_task_of_its_base(
     with opened(ledger_url, tmp_path, pack=DECLARED) as desk:
         register(desk, {"settle": BASE})
 
-        assert desk.refused(signed(CANARY), 403)["title"] == "ProposalNotSigned"  # type: ignore[arg-type]
+        assert desk.refused(signed(CANARY), 403)["title"] == "ProposalNotSigned"
 
 
 @pytest.mark.parametrize(
@@ -246,7 +241,6 @@ def test_a_plan_for_an_app_id_that_is_no_declared_canary_is_not_registered(
     with opened(ledger_url, tmp_path) as desk:
         refused = register(desk, agents, 403)
 
-        assert isinstance(refused, dict)
         assert refused["title"] == "NoSuchAgent"
         with desk.ledger.read() as entry:
             assert entry.session.get(PlanRow, task(1)) is None
@@ -255,6 +249,7 @@ def test_a_plan_for_an_app_id_that_is_no_declared_canary_is_not_registered(
 def test_a_plan_registered_before_there_were_canaries_is_signed_as_it_was() -> None:
     bare = Registration(task=task(1), requester="carol", plan=plan())
     named = bare.model_copy(update={"agents": {"settle": BASE}})
+    before = bare.model_dump(mode="json", exclude={"signature", "agents"})
 
-    assert registered(bare).signature != registered(named).signature
-    assert "agents" not in bare.model_dump_json(exclude={"signature", "agents"})
+    assert plan_statement(bare)["registration"] == digest(before)
+    assert plan_statement(named)["registration"] not in (digest(before), "")

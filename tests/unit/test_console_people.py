@@ -32,6 +32,8 @@ ROUTES: dict[tuple[str, str], tuple[Role, ...]] = {
     ("POST", "/api/tasks/t-7/cancel"): ("submitter", "approver", "operator", "auditor"),
     ("GET", "/api/dead-letters"): ("operator",),
     ("POST", "/api/dead-letters/7/replay"): ("operator",),
+    ("GET", "/api/canaries"): ("operator", "auditor"),
+    ("POST", "/api/canaries/specialist-finance-canary"): ("operator",),
     ("POST", "/api/operations/close_payment_run"): ("operator", "auditor"),
     ("GET", "/api/events"): ("submitter", "approver", "operator", "auditor"),
 }

@@ -119,6 +119,8 @@ def test_another_s_task_is_as_unknown_as_one_that_is_not_there(
         ("POST", f"tasks/{ADA}/cancel"),
         ("GET", "dead-letters"),
         ("POST", "dead-letters/7/replay"),
+        ("GET", "canaries"),
+        ("POST", "canaries/specialist-finance-canary"),
         ("GET", "audit"),
         ("POST", "audit/attest"),
         ("GET", "audit/checkpoints/0"),
@@ -185,3 +187,35 @@ def test_dead_letters_are_for_operators_of_the_suite(
     answer = http.get("/callers/console/dead-letters", headers=passed_on(folder, who))
 
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("who", "sees", "steers"),
+    [
+        (person("olaf", "default", "operator"), 200, 404),  # let in: there is no such canary
+        (person("root", "acme", "admin"), 200, 404),
+        (person("aud", "default", "auditor"), 200, 403),
+        (person("olaf", "acme", "operator"), 403, 403),
+        (person("sam", "default", "submitter", "approver"), 403, 403),
+    ],
+    ids=lambda x: str(x)[:40],
+)
+def test_canaries_are_steered_by_operators_of_the_suite_and_seen_by_its_auditors(
+    http: TestClient, folder: Path, who: Person, sees: int, steers: int
+) -> None:
+    headers, path = passed_on(folder, who), "/callers/console/canaries"
+
+    assert http.get(path, headers=headers).status_code == sees
+    answer = http.post(f"{path}/lost-canary", json={"percent": 5}, headers=headers)
+    assert answer.status_code == steers, answer.text
+
+
+@pytest.mark.parametrize("percent", [-1, 101, 2.5, "many", None])
+def test_a_share_is_so_many_of_a_hundred(http: TestClient, folder: Path, percent: object) -> None:
+    headers = passed_on(folder, person("olaf", "default", "operator"))
+
+    answer = http.post(
+        "/callers/console/canaries/lost-canary", json={"percent": percent}, headers=headers
+    )
+
+    assert (answer.status_code, answer.json()["title"]) == (422, "MessageRefused")

@@ -254,6 +254,8 @@ API = (
     ("POST", "/api/tasks/t-7/cancel"),
     ("GET", "/api/dead-letters"),
     ("POST", "/api/dead-letters/7/replay"),
+    ("GET", "/api/canaries"),
+    ("POST", "/api/canaries/specialist-finance-canary"),
     ("POST", "/api/operations/close_payment_run"),
     ("GET", "/api/events"),
 )
