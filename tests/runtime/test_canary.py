@@ -1,37 +1,33 @@
 """A canary of one specialist on the real runtime: its share, its own model, promotion, rollback."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from quartet.contracts.cost import Costs
-from quartet.contracts.view import TaskView
 from quartet.packs.canary import canary_of
 from quartet.packs.load import load
 from quartet.runtime import identities
 from quartet.runtime.doctor.examining import examine
 from quartet.runtime.shape import running_canaries, shape_of
-from quartet.trust.digest import task_id
-from services.coordinator.choosing import falls_to
-from tests.suite.approving import decider, ended
+from tests.suite.canary import (
+    BASE,
+    CANARY,
+    approve,
+    callers,
+    canary,
+    pay,
+    pay_much,
+    settler,
+    standing,
+)
 from tests.suite.client import PACK
 from tests.suite.here import eventually
-from tests.suite.invoices import clean_invoice, renumbered, sample
 from tests.suite.running import Running, reachable_folder, running_with_canary
 from tests.suite.scripted_model import ScriptedModel
 
 pytestmark = [pytest.mark.runtime, pytest.mark.timeout(240)]
-BASE = "specialist-finance"
-CANARY = canary_of(BASE)
-NUMBERS = count(1)
 SKILL = "specialist.settle-invoice"
 NEW_WORDS = "Look twice: this is the new prompt."
 
@@ -72,51 +68,6 @@ def running(model: ScriptedModel) -> Iterator[Running]:
         }
         with running_with_canary(folder, BASE, env) as product:
             yield product
-
-
-def canary(running: Running, *words: str) -> Any:
-    """Run `quartet canary ...` as the local operator; return what it says as JSON."""
-    said = subprocess.run(
-        [
-            *(str(Path(sys.executable).parent / "quartet"), "canary", *words),
-            *("--json", "--data", str(running.data.root)),
-        ],
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert said.returncode == 0, said.stderr
-    return json.loads(said.stdout)
-
-
-def standing(running: Running) -> Any:
-    (one,) = canary(running, "status")["canaries"]
-    return one
-
-
-def pay(running: Running, batch: str, *, to_canary: bool | None = None) -> str:
-    """Submit a clean invoice; one that at 50 % falls to the canary or not, if it is said."""
-    client = running.client
-    event = client.event(client.upload(clean_invoice()), batch=batch)
-    while to_canary is not None:
-        event["id"] = f"{batch}-{next(NUMBERS)}"
-        if falls_to(CANARY, task_id("/tests", str(event["id"])), 50) is to_canary:
-            break
-    return client.submit(client.signed(event))
-
-
-def settler(view: TaskView) -> str:
-    """Return the app-id that worked on the settling of an invoice."""
-    (one,) = (s.app_id for s in view.subtasks if s.kind == "settle-invoice")
-    return one
-
-
-def callers(running: Running, tasks: list[str]) -> dict[str, set[str]]:
-    """Return which of base and canary has called models or tools for each task, by the ledger."""
-    costs = Costs.model_validate(running.client.operate("list_costs", {"tasks": [*tasks]}))
-    return {one.task: {BASE, CANARY} & one.by_agent_usd.keys() for one in costs.tasks}
 
 
 def test_a_canary_gets_no_task_before_somebody_gives_it_a_share(running: Running) -> None:
@@ -182,10 +133,7 @@ def test_rolled_back_new_tasks_go_to_the_base_and_the_canary_ends_what_it_has(
     canary(running, "promote", CANARY)
     running.client.operate("pause_agent", {"app_id": CANARY, "why": "to have some under way"})
     before = [pay(running, "before") for _ in range(3)]
-    held = running.client.event(
-        running.client.upload(renumbered(sample("over-limit"), "CANARY-HELD")), batch="before"
-    )
-    before.append(running.client.submit(running.client.signed(held)))
+    before.append(pay_much(running, "before", "CANARY-HELD"))
     eventually(lambda: standing(running)["under_way"] == 4, 60)
 
     canary(running, "rollback", CANARY, "--why", "it is slow")
@@ -202,10 +150,7 @@ def test_rolled_back_new_tasks_go_to_the_base_and_the_canary_ends_what_it_has(
 
     assert {settler(view) for view in views.values()} == {CANARY}
     assert sorted(v.shown for v in views.values()) == ["completed"] * 3 + ["waiting"]
-    for name in ("alice", "bob"):
-        with decider(running.client, name) as person:
-            person.decide(person.waiting(before[-1]), "approve")
-    view = ended(running.client, before[-1])
+    view = approve(running, before[-1])
     assert (view.state, settler(view)) == ("completed", CANARY)
     assert standing(running)["under_way"] == 0
     assert callers(running, before) == {task: {CANARY} for task in before}
