@@ -85,8 +85,7 @@ stop: $(INSTALLED) ## Stop what `make run` started
 cluster: $(INSTALLED) ## Start a local Kubernetes with Dapr and leave it up
 	@$(BIN)/quartet cluster up
 	@echo 'The cluster is up. Go on with:'
-	@echo '  $(BIN)/quartet cluster kubectl get pods -A'
-	@echo '  $(BIN)/quartet cluster helm install quartet k8s/ -n quartet --create-namespace'
+	@echo '  $(BIN)/quartet cluster run -- bash      (a shell with kubectl and helm; then as in the README)'
 	@echo '  make cluster-stop'
 
 .PHONY: cluster-stop

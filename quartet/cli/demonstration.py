@@ -107,9 +107,11 @@ def _show_waiting(waiting: list[TaskView], folder: DataFolder) -> None:
     own = f"--data {folder.root}"
     many = "1 document waits" if len(waiting) == 1 else f"{len(waiting)} documents wait"
     say()
-    say(f"{many} for a person; deciding comes with the next release. To look at it until the")
-    say("next demo, start the suite on this folder again:")
+    say(f"{many} for people. To decide, start the suite on this folder again (the next")
+    say("demo empties it):")
     say(f"  {command()} suite up {own}")
     for task in waiting:
         say(f"  {command()} task show {task.id} {own}")
+    say(f"  {command()} --as alice approvals list {own}")
+    say(f"  {command()} --as alice approvals approve NUMBER {own}      (then: --as bob)")
     say(f"  {command()} suite down {own}")

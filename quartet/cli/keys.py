@@ -1,4 +1,4 @@
-"""The verb `quartet keys rotate`; how keys are made and published lives in the runtime."""
+"""The verbs `quartet keys ...`; how keys are made, published and read lives in the runtime."""
 
 import time
 from typing import Annotated
@@ -6,15 +6,11 @@ from typing import Annotated
 import typer
 
 from quartet.cli.speech import Data, note, one_line_errors, say
+from quartet.runtime.kube.fetching import fetch
 from quartet.runtime.layout import DataFolder
 from quartet.runtime.service_keys import app_ids, rotate
 
-keys_app = typer.Typer(help="The keys that services sign with.", no_args_is_help=True)
-
-
-@keys_app.callback()
-def _keys() -> None:
-    """Keep `rotate` a verb of its own while it is the only one."""
+keys_app = typer.Typer(help="Keys of services, clients and people.", no_args_is_help=True)
 
 
 @keys_app.command("rotate")
@@ -37,3 +33,19 @@ def rotate_keys(
         f"Restart {', '.join(chosen) or 'nothing'} with its sidecar: until then it signs with a "
         "key that ended, and is refused" + ("." if leaked else " ten minutes from now.")
     )
+
+
+@keys_app.command("fetch")
+def fetch_keys(
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="Of `helm install`.")],
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Where it is.")] = "default",
+    data: Data = None,
+) -> None:
+    """Read with kubectl what commands need to speak to a release: client, issuer, people.
+
+    The issuer is the one for development: whoever can read its Secret speaks as anybody.
+    """
+    folder = DataFolder.named(data)
+    with one_line_errors():
+        fetch(release, namespace, folder)
+    say(f"The keys of {release} are in {folder.root}; QUARTET_CONSOLE says where its console is.")

@@ -11,7 +11,7 @@ from quartet.cluster import addons, configuration, credentials, node, programs
 from quartet.cluster.commands import Commands
 from quartet.cluster.images.catalogue import Archived, ensure_images
 from quartet.cluster.places import NODE, Places
-from quartet.cluster.requirements import program, require
+from quartet.cluster.requirements import program, provide
 from quartet.cluster.tools import Tools, ensure_tools
 from quartet.cluster.waiting import until
 from quartet.runtime.build import ensure_for_kubernetes
@@ -49,7 +49,7 @@ def up(places: Places, say: Say) -> Commands:
         SetupError: the machine lacks something, or a part does not become ready.
 
     """
-    require(images=False)
+    provide(say)
     places.root.mkdir(parents=True, exist_ok=True)
     tools = ensure_tools(say)
     ensure_for_kubernetes(say)

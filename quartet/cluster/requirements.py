@@ -8,6 +8,8 @@ from pathlib import Path
 from quartet.cluster import cgroups
 from quartet.cluster.configuration import CNI_PROGRAMS
 from quartet.runtime.errors import SetupError
+from quartet.runtime.gobuild import Say
+from quartet.runtime.machine import install_packages
 
 PATH = os.pathsep.join(
     (os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -20,8 +22,9 @@ _PROGRAMS = {
     "ip": "iproute2",
     "nsenter": "util-linux",
     "unshare": "util-linux",
+    "buildah": "buildah",
+    "debootstrap": "debootstrap",
 }
-_FOR_IMAGES = {"buildah": "buildah", "debootstrap": "debootstrap"}
 _CNI_PACKAGE = "containernetworking-plugins"
 
 
@@ -34,13 +37,13 @@ def program(name: str) -> Path:
     """
     found = shutil.which(name, path=PATH)
     if found is None:
-        package = {**_PROGRAMS, **_FOR_IMAGES}.get(name, name)
+        package = _PROGRAMS.get(name, name)
         raise SetupError(f"{name} is missing: run `apt-get install {package}` as root.")
     return Path(found)
 
 
-def require(*, images: bool = True) -> None:
-    """Refuse to go on where a cluster cannot be had, or its images cannot be built.
+def provide(say: Say) -> None:
+    """Install the Debian packages that are missing; refuse where a cluster cannot be had.
 
     Raises:
         SetupError: says what is missing and what to do.
@@ -48,11 +51,17 @@ def require(*, images: bool = True) -> None:
     """
     if reason := obstacle():
         raise SetupError(reason)
-    if absent := packages_missing(images=images):
-        raise SetupError(
-            "A local cluster needs packages of Debian: run `apt-get install "
-            f"--no-install-recommends {' '.join(absent)}` as root."
-        )
+    if absent := packages_missing():
+        say(f"installing {' '.join(absent)}")
+        install_packages(*absent)
+
+
+def packages_missing() -> tuple[str, ...]:
+    """Return the Debian packages to install."""
+    absent = {package for name, package in _PROGRAMS.items() if not shutil.which(name, path=PATH)}
+    if not (CNI_PROGRAMS / "bridge").exists():
+        absent.add(_CNI_PACKAGE)
+    return tuple(sorted(absent))
 
 
 def obstacle() -> str | None:
@@ -67,12 +76,3 @@ def obstacle() -> str | None:
             "version: use any cluster with `helm install quartet k8s/`."
         )
     return None
-
-
-def packages_missing(*, images: bool = True) -> tuple[str, ...]:
-    """Return the Debian packages to install."""
-    wanted = {**_PROGRAMS, **(_FOR_IMAGES if images else {})}
-    absent = {package for name, package in wanted.items() if not shutil.which(name, path=PATH)}
-    if not (CNI_PROGRAMS / "bridge").exists():
-        absent.add(_CNI_PACKAGE)
-    return tuple(sorted(absent))

@@ -6,7 +6,7 @@ from typing import Literal
 
 Method = Literal["GET", "POST"]
 SPECIALISTS = "specialists"
-"""Stands for every specialist app-id of the pack."""
+"""Stands for every specialist app-id of the pack, as caller or callee."""
 READERS = "readers"
 """Stands for the specialist app-ids that may read documents (pack.yaml: ``reads_documents``)."""
 
@@ -46,6 +46,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("reader", "POST", "documents", ("coordinator", "console")),
     Verb("reader", "POST", "tools/*", (READERS, "critic")),
     Verb("models", "POST", "v1/chat/completions", ("planner", SPECIALISTS, "critic")),
+    Verb(SPECIALISTS, "GET", "work/*", ("coordinator",)),
     Verb("coordinator", "POST", "tokens", ("planner", SPECIALISTS, "critic")),
     Verb("coordinator", "GET", "tasks", ("console",)),
     Verb("coordinator", "GET", "tasks/*", ("console",)),
@@ -69,8 +70,7 @@ def resolve(
     """Return the verbs with the pack's specialists in place of the two stand-ins."""
     stand_ins = {SPECIALISTS: specialists, READERS: readers}
     return tuple(
-        Verb(
-            v.callee, v.method, v.path, tuple(a for c in v.callers for a in stand_ins.get(c, (c,)))
-        )
+        Verb(callee, v.method, v.path, tuple(a for c in v.callers for a in stand_ins.get(c, (c,))))
         for v in verbs
+        for callee in stand_ins.get(v.callee, (v.callee,))
     )

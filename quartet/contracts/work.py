@@ -95,6 +95,12 @@ class Worked(Contract):
     signature: str
 
 
+class WorkStatus(Contract):
+    """What a specialist's own sidecar says about one work: ``broken`` has lost its history."""
+
+    status: Literal["absent", "live", "ended", "broken"]
+
+
 class TurnEnd(Contract):
     """How a turn ended: with the signed result, or asking for another turn."""
 

@@ -40,6 +40,7 @@ from services.coordinator.activities import TaskSteps
 from services.coordinator.canaries import Shares
 from services.coordinator.decisions import Wakings
 from services.coordinator.intake import Intake, unwrapped
+from services.coordinator.lost import Lost
 from services.coordinator.messages import (
     CLAIM_TASK,
     CLOSE_SUBTASK,
@@ -113,6 +114,7 @@ class Coordinator:
             self.workflows,
             publisher,
             self.steps.finish_task,
+            Lost(self.store, self.workflows, invoker),
             record=self.notary.record,
             more=(
                 Pauses(self.store, invoker).give_time,

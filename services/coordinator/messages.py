@@ -26,6 +26,11 @@ def instance_of(start: Start, subtask: Name = "") -> str:
     return ".".join(part for part in (start.task, subtask, start.run[:6]) if part)
 
 
+def work_of(start: Start, subtask: Name, attempt: int) -> str:
+    """Return the instance id of the specialist's work on an attempt at a subtask."""
+    return f"{instance_of(start, subtask)}.w{attempt}"
+
+
 class Closed(Contract):
     """Where a subtask stands after a step closed, held or reopened it."""
 

@@ -25,6 +25,7 @@ from quartet.resilience.failures import Failing
 from quartet.service.log import get_logger
 from quartet.sidecar.ports import Publisher
 from services.coordinator.activities import event_id
+from services.coordinator.lost import Lost
 from services.coordinator.messages import RUN_TASK, Finish, Start, instance_of
 from services.coordinator.rows import verdict_of
 from services.coordinator.store import TaskStore
@@ -50,6 +51,7 @@ class Sweep:
     workflows: Engine
     publisher: Publisher
     finish: Callable[[Finish], object]
+    lost: Lost
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
     every_s: float = 1.0
     record: Callable[[Act], None] = lambda _: None
@@ -128,29 +130,13 @@ class Sweep:
         """Give a new run to a claimed, unfinished task whose workflow Dapr has lost."""
         for start in self._due(TaskRow.claimed.is_(True), now - QUIET, now):
             with _told(f"task {start.task} is not looked up"):
-                status = self._status(start)
+                status = self.lost.status(start, now)
                 if status != "live":
-                    log.warning("the workflow of task %s is %s; it runs again", start.task, status)
+                    log.warning("a workflow of task %s is %s; it runs again", start.task, status)
                     self._run_again(start)
                     self._record_replaced(start, status)
-
-    def _status(self, start: Start) -> Status:
-        """Return how the workflow of a run is, or how that of a subtask that waits has ended.
-
-        One that has ended has moved its subtask on before, unless its history was changed.
-        """
-        status = self.workflows.status(instance_of(start))
-        for subtask in self._waiting(start) if status == "live" else ():
-            found = self.workflows.status(instance_of(start, subtask))
-            if found in ("ended", "broken") and subtask in self._waiting(start):
-                return found
-        return status
-
-    def _waiting(self, start: Start) -> list[str]:
-        with self.store.reading() as session:
-            waits = SubtaskRow.state.in_(("reviewing", "held"))
-            query = select(SubtaskRow.id).where(SubtaskRow.task == start.task, waits)
-            return list(session.scalars(query.limit(20)))
+                    # What is left of the old run may do nothing any more; it need not live on.
+                    self.workflows.terminate(instance_of(start))
 
     def _record_replaced(self, start: Start, status: Status) -> None:
         body: Fields = {"run": start.run, "workflow": status}

@@ -43,6 +43,7 @@ from services.coordinator.messages import (
     Start,
     SubtaskRun,
     instance_of,
+    work_of,
 )
 
 
@@ -158,7 +159,7 @@ class TaskWorkflows:
         )
         worked = opened.worked
         if worked is None:
-            name = f"{ctx.instance_id}.w{opened.attempt}"
+            name = work_of(run.start, run.subtask.id, opened.attempt)
             worked = yield from run_child(ctx, WORK.on(run.app_id), order, name)
         sent = ResultIn(start=run.start, order=order, by=run.app_id, worked=worked)
         recorded = yield from call(ctx, RECORD_RESULT, sent)

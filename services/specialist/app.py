@@ -3,6 +3,8 @@
 from fastapi import FastAPI
 
 from quartet.contracts.remote import WORK
+from quartet.contracts.work import WorkStatus
+from quartet.durable.client import Workflows
 from quartet.durable.host import Host
 from quartet.packs.load import load
 from quartet.service.settings import Settings, from_environment
@@ -23,7 +25,14 @@ def build(
     host = Host(settings.dapr_grpc_port)
     host.workflow(WORK, work)
     host.activity(TAKE_TURN, specialist.take_turn)
-    return build_app(settings, pack.manifest, host.running)
+    app = build_app(settings, pack.manifest, host.running)
+    workflows = Workflows(settings.dapr_grpc_port)
+
+    @app.get("/callers/{caller}/work/{instance}")
+    def work_status(instance: str) -> WorkStatus:
+        return WorkStatus(status=workflows.status(instance))
+
+    return app
 
 
 def main() -> None:

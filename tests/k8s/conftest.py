@@ -12,7 +12,17 @@ from tests.k8s.release import Release
 from tests.suite.client import Client
 
 collect_ignore_glob = [] if ON_CLUSTER in os.environ else ["test_*.py"]
-_ORDER = ("install", "batch", "identity", "scaling", "rollout", "kills", "uninstall")
+_ORDER = (
+    "readme",
+    "install",
+    "batch",
+    "identity",
+    "scaling",
+    "rollout",
+    "replicas",
+    "kills",
+    "uninstall",
+)
 _TABLE = Path(".quartet") / "k8s-checks.md"
 _checks: dict[str, Check] = {}
 
@@ -47,7 +57,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def release() -> Iterator[Release]:
-    """Install the chart in a namespace that enforces restricted Pod Security."""
+    """Install the chart in a namespace that enforces restricted Pod Security.
+
+    Where the README's own commands were run before, it is there already and stays as it is.
+    """
     release = Release("quartet", "suite")
     release.make_namespace()
     release.install("-f", str(release.values("ci")))

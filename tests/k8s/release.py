@@ -43,10 +43,10 @@ class Release:
         everything = {"apiVersion": "v1", "kind": "List", "items": list(wanted)}
         return run("kubectl", "apply", "-f", "-", given=json.dumps(everything))
 
-    def install(self, *arguments: str, chart: Path = CHART) -> str:
+    def install(self, *arguments: str, chart: Path = CHART, within_s: int = 240) -> str:
         """Install or upgrade the release and wait until all of it is ready."""
         words = ["upgrade", "--install", self.name, str(chart), *arguments]
-        return self.helm(*words, "--wait", "--timeout", "240s")
+        return self.helm(*words, "--wait", "--timeout", f"{within_s}s")
 
     def helm(self, *arguments: str) -> str:
         """Run helm in the namespace."""
@@ -78,7 +78,7 @@ class Release:
 
     def remove(self) -> None:
         """Uninstall the release if it is there, and delete its namespace."""
-        if self.name in self.helm("list", "--short").split():
+        if self.name in self.helm("list", "--short").split():  # none, too, without the namespace
             self.helm("uninstall", self.name, "--wait", "--timeout", "180s")
         run("kubectl", "delete", "namespace", self.namespace, "--ignore-not-found", "--wait")
 
@@ -132,5 +132,5 @@ def attempt(
 ) -> "subprocess.CompletedProcess[str]":
     """Run kubectl or helm, whatever comes of it."""
     return subprocess.run(
-        [program, *arguments], input=given, capture_output=True, text=True, check=False, timeout=300
+        [program, *arguments], input=given, capture_output=True, text=True, check=False, timeout=480
     )

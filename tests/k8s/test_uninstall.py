@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.k8s.readme import BLOCKS, as_it_stands
 from tests.k8s.release import Release
 from tests.suite.here import eventually
 
@@ -13,11 +14,13 @@ KINDS = (
 OF_THE_NAMESPACE = {"kube-root-ca.crt", "dapr-trust-bundle", "default"}
 
 
-def test_uninstalling_leaves_nothing(release: Release) -> None:
-    release.helm("uninstall", release.name, "--wait", "--timeout", "180s")
+def test_uninstalling_as_in_the_readme_leaves_nothing(release: Release) -> None:
+    uninstall, delete_namespace = BLOCKS[1].strip().splitlines()
+    as_it_stands(uninstall)
 
     def left() -> set[str]:
         names = set(release.names(KINDS)) - OF_THE_NAMESPACE
         return {one for one in names if not one.startswith("dapr-")}
 
     eventually(lambda: not left(), 90)
+    as_it_stands(delete_namespace)

@@ -78,6 +78,15 @@ def test_each_app_lets_a_canary_in_where_it_lets_its_base_in(verb: Verb) -> None
     assert not let_in(STRANGER)
 
 
+def test_a_canary_lets_the_coordinator_ask_about_its_work_as_its_base_does() -> None:
+    for app_id in (BASE, CANARY):
+        served = verbs_of(app_id, DECLARED.manifest)
+
+        assert allowed(served, "GET", "/callers/coordinator/work/w")
+        assert not allowed(served, "GET", f"/callers/{CANARY}/work/w")
+    assert verbs_of(STRANGER, DECLARED.manifest) == ()
+
+
 def known(shape: Shape, app_id: str) -> dict[str, Any]:
     """Return what sidecars know of an app-id, with nobody's name in the place of its own."""
     files = components(shape)

@@ -107,19 +107,24 @@ def test_groups_are_removed_from_the_innermost_outwards(tmp_path: Path) -> None:
     assert not group.exists()
 
 
-def test_a_missing_package_is_named_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_packages_are_installed_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    asked: list[str] = []
     monkeypatch.setattr(requirements, "obstacle", lambda: None)
     monkeypatch.setattr(requirements, "PATH", "/nowhere")
+    monkeypatch.setattr(requirements, "install_packages", lambda *names: asked.extend(names))
 
-    with pytest.raises(SetupError, match=r"run `apt-get install .*etcd-server.*runc"):
-        requirements.require()
+    requirements.provide(told.append)
+
+    assert {"etcd-server", "runc", "buildah", "debootstrap"} <= set(asked)
+    assert told == [f"installing {' '.join(asked)}"]
 
 
 def test_without_root_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
 
     with pytest.raises(SetupError, match="needs root"):
-        requirements.require()
+        requirements.provide(lambda _: None)
 
 
 def test_what_does_not_come_in_time_is_told_as_asked() -> None:

@@ -17,6 +17,7 @@ from quartet.contracts.work import Proposal, WorkResult
 from quartet.resilience.failures import RetryLater
 from services.coordinator import views
 from services.coordinator.decisions import LOOK_EVERY, WAKE_AGAIN, Wakings
+from services.coordinator.lost import Lost
 from services.coordinator.sweep import Sweep
 from services.coordinator.tables import CursorRow, DecisionRow
 from tests.unit.coordinator_desk import (
@@ -142,6 +143,7 @@ def test_a_decision_that_no_event_told_is_read_by_the_sweep(at: Desk) -> None:
         at.engine,
         at.outbox,
         at.steps.finish_task,
+        Lost(at.store, at.engine, at.peers),
         more=(waking.read_decisions, waking.wake_decided),
     )
 

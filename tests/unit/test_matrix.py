@@ -37,6 +37,7 @@ TABLE: dict[tuple[str, str, str], set[str]] = {
     ("reader", "POST", "documents"): {"coordinator", "console"},
     ("reader", "POST", "tools/*"): {"specialist-documents", "critic"},
     ("models", "POST", "v1/chat/completions"): SPECIALISTS | {"planner", "critic"},
+    ("specialists", "GET", "work/*"): {"coordinator"},
     ("coordinator", "POST", "tokens"): SPECIALISTS | {"planner", "critic"},
     ("coordinator", "GET", "tasks"): {"console"},
     ("coordinator", "GET", "tasks/*"): {"console"},
@@ -62,14 +63,15 @@ def test_the_table_of_this_test_is_the_whole_matrix() -> None:
 @pytest.mark.parametrize("caller", APPS)
 def test_a_verb_is_for_its_callers_alone(verb: tuple[str, str, str], caller: str) -> None:
     callee, method, path = verb
-    verbs = verbs_of(callee, MANIFEST)
     filled = path.replace("*", "x")
-
-    assert allowed(verbs, method, f"/callers/{caller}/{filled}") is (caller in TABLE[verb])
     other = "GET" if method == "POST" else "POST"
-    assert not allowed(verbs, other, f"/callers/{caller}/{filled}") or (
-        (callee, other, path) in TABLE
-    )
+    for app in SPECIALISTS if callee == "specialists" else {callee}:
+        verbs = verbs_of(app, MANIFEST)
+
+        assert allowed(verbs, method, f"/callers/{caller}/{filled}") is (caller in TABLE[verb])
+        assert not allowed(verbs, other, f"/callers/{caller}/{filled}") or (
+            (callee, other, path) in TABLE
+        )
 
 
 @pytest.mark.parametrize("callee", APPS)

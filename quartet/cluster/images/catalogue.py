@@ -12,7 +12,7 @@ from quartet.cluster.images import archive, base, suite
 from quartet.cluster.images.buildah import Buildah, Recipe
 from quartet.cluster.images.programs import program_images
 from quartet.cluster.places import Places
-from quartet.cluster.requirements import require
+from quartet.cluster.requirements import provide
 from quartet.cluster.tools import TOOLS, Tools
 from quartet.runtime.build import binaries_folder
 from quartet.runtime.gobuild import Say
@@ -48,7 +48,7 @@ def ensure_images(
         wanted = tuple(_catalogue(places, tools, tags or (suite.version(),)))
         missing = [one for one in wanted if not one.path.exists()]
         if missing:
-            require(images=True)
+            provide(say)
         for place, one in enumerate(missing, start=1):
             _make(one, say, f" ({place} of {len(missing)})")
     return wanted
@@ -61,7 +61,7 @@ def ensure_suite(places: Places, say: Say, tag: str) -> Archived:
         SetupError: a package of Debian is missing, or a build failed.
 
     """
-    require(images=True)
+    provide(say)
     places.images.mkdir(parents=True, exist_ok=True)
     with _locked(places.images / ".lock"):
         one = _suite(places, Buildah(places.root / "buildah"), tag)
