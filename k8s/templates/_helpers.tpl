@@ -37,7 +37,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if not (hasKey $packs .Values.pack) -}}
 {{- fail (printf "There is no pack %q in this chart; there is: %s." .Values.pack (keys $packs | sortAlpha | join ", ")) -}}
 {{- end -}}
-{{- include "quartet.canaries.declared" (dict "suite" (get $packs .Values.pack) "declared" .Values.canaries "namespace" .Release.Namespace) -}}
+{{- include "quartet.canaries.declared" (dict "suite" (get $packs .Values.pack) "declared" (.Values.canaries | default dict) "namespace" .Release.Namespace) -}}
 {{- end -}}
 
 {{/* Where things are that the release may bring itself. */}}

@@ -1,6 +1,5 @@
 """The shares of canaries: kept in the task store, changed by people, on record; with figures."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -124,13 +123,14 @@ def _figures(session: Session, app_id: str, since: datetime | None) -> Figures:
         .where(*own)
         .group_by(SubtaskRow.state)
     )
-    reviews = (
-        select(ReviewRow.verdict)
+    revised = (
+        select(func.count())
+        .select_from(ReviewRow)
         .join(TaskRow, TaskRow.id == ReviewRow.task)
         .join(
             SubtaskRow, (SubtaskRow.task == ReviewRow.task) & (SubtaskRow.id == ReviewRow.subtask)
         )
-        .where(*own)
+        .where(*own, ReviewRow.verdict["decision"].as_string() == "revise")
     )
     found: dict[str, int] = {state: n for state, n in session.execute(states)}  # noqa: C416 - rows
     return Figures(
@@ -139,9 +139,5 @@ def _figures(session: Session, app_id: str, since: datetime | None) -> Figures:
         rejected=found.get("rejected", 0),
         failed=found.get("failed", 0),
         held=found.get("held", 0),
-        revised=_asked_again(session.scalars(reviews)),
+        revised=session.scalar(revised) or 0,
     )
-
-
-def _asked_again(verdicts: Iterable[Fields]) -> int:
-    return sum(1 for verdict in verdicts if verdict.get("decision") == "revise")

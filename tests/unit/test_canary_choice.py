@@ -10,9 +10,11 @@ from quartet.contracts.token import TokenWanted
 from quartet.contracts.work import ReviewOrder
 from quartet.packs.load import load
 from quartet.resilience.failures import Abandon, RetryLater
+from quartet.service.database import connect, migrate
 from quartet.testing.replay import Replay
-from quartet.testing.signing import signer
+from quartet.testing.signing import keyring, signer
 from quartet.trust.tokens import read
+from services.coordinator.app import MIGRATIONS
 from services.coordinator.canaries import Shares, UnknownCanary
 from services.coordinator.choosing import falls_to
 from services.coordinator.messages import (
@@ -23,6 +25,7 @@ from services.coordinator.messages import (
     Start,
     SubtaskRun,
 )
+from services.coordinator.store import TaskStore
 from services.coordinator.tokens import TokenRefused, Tokens
 from services.coordinator.workflow import TaskWorkflows
 from tests.unit.coordinator_desk import (
@@ -182,7 +185,12 @@ def test_a_canary_that_was_taken_away_comes_back_without_a_share(at: Desk) -> No
     assert chosen(at)["settle"] == BASE
 
 
-def test_the_figures_count_what_became_of_the_work_since_the_share_began(at: Desk) -> None:
+def test_the_figures_count_what_became_of_the_work_since_the_share_began(
+    database_url: str, tmp_path: Path
+) -> None:
+    migrate(database_url, MIGRATIONS)
+    engine = connect(database_url)
+    at = Desk(TaskStore(engine), keyring(tmp_path), pack=DECLARED)
     give(at, 100)
     settled(at).record(SETTLE, SETTLE_RESULT, by=CANARY)
     at.store.keep_verdict(verdict(SETTLE, SETTLE_RESULT, "revise"))
@@ -192,6 +200,10 @@ def test_the_figures_count_what_became_of_the_work_since_the_share_began(at: Des
 
     assert (one.under_way, one.figures.subtasks, one.figures.revised) == (1, 1, 1)
     assert (one.figures.done, one.base.subtasks, one.by) == (0, 0, "olga")
+    give(at, 0)
+    give(at, 1)
+    assert shares(at).shown().canaries[0].figures.subtasks == 0
+    engine.dispose()
 
 
 def run_of(checked: PlanChecked) -> SubtaskRun:
