@@ -60,8 +60,16 @@ generate: $(INSTALLED) ## Write dapr.yaml, components/ and config/ anew
 check: lint typecheck imports ## Everything that needs no running suite
 	$(BIN)/quartet generate --check
 
+.PHONY: tools
+tools: $(INSTALLED) ## Build what the chart is checked with, if it is missing
+	@$(BIN)/quartet cluster tools > /dev/null
+
+.PHONY: chart
+chart: tools ## Check the chart without a cluster
+	$(BIN)/python -m pytest tests/chart
+
 .PHONY: test
-test: runtime ## Every test, those on the real runtime included (PYTEST="-k name" for some)
+test: runtime tools ## Every test, those on the real runtime included (PYTEST="-k name" for some)
 	$(BIN)/python -m pytest $(PYTEST)
 
 .PHONY: demo

@@ -1,9 +1,12 @@
 """The table of attacks at the end of a run: what was tried, how often stopped, by which layer."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.postgres import programs, server
 from tests.suite.attack_tests import ATTACKS
 from tests.suite.attacks import Attempt, collected, noted, table, together
 
@@ -31,3 +34,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def _let_through() -> Iterator[str]:
     yield from (f"NOT STOPPED: {a.attack}" for a in collected() if not a.held_off)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Path]:
+    binaries = programs()
+    if binaries is None:
+        missing = "no Postgres server is installed (apt-get install postgresql)"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with server(binaries) as socket:
+        yield socket

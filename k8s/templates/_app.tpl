@@ -46,13 +46,33 @@
 {{- end }}
 {{- end -}}
 
+{{/* What the components of this app-id sign in with. */}}
+{{- define "quartet.app.logins" -}}
+{{- $id := .id -}}
+{{- $names := list -}}
+{{- range .suite.resources -}}
+{{- if and (eq .kind "Component") .scopes -}}
+{{- if has $id .scopes -}}
+{{- range .spec.metadata -}}
+{{- with .secretKeyRef }}{{- $names = append $names .name -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $names | uniq | sortAlpha | toJson -}}
+{{- end -}}
+
 {{/* The sidecar's own secrets, NAME=secret:key, as the injector takes them. */}}
 {{- define "quartet.app.sidecarSecrets" -}}
 {{- $full := include "quartet.fullname" .root -}}
 {{- $values := .root.Values -}}
 {{- $given := list (printf "QUARTET_SIGNING_SEED=%s-%s-signing:seed" $full .id) -}}
-{{- if .app.redis -}}
-{{- $given = append $given (printf "QUARTET_REDIS_PASSWORD=%s:%s" (include "quartet.redisSecret" .root) (include "quartet.redisPasswordKey" .root)) -}}
+{{- $logins := dict
+      "REDIS_PASSWORD" (printf "%s:%s" (include "quartet.redisSecret" .root) (include "quartet.redisPasswordKey" .root))
+      "STATE_URL" (printf "%s:%s" $values.state.existingSecret $values.state.urlKey)
+      "KAFKA_PASSWORD" (printf "%s:%s" $values.broker.kafka.existingSecret $values.broker.kafka.passwordKey) -}}
+{{- range include "quartet.app.logins" . | fromJsonArray -}}
+{{- $given = append $given (printf "QUARTET_%s=%s" . (get $logins .)) -}}
 {{- end -}}
 {{- if eq .id "console" -}}
 {{- $given = append $given (printf "QUARTET_WEBHOOK_KEY=%s-notices:webhook-key" $full) -}}
@@ -101,7 +121,7 @@ dapr.io/read-buffer-size: {{ .suite.sidecar.readBufferSize }}
 dapr.io/log-level: {{ $sidecar.logLevel }}
 dapr.io/log-as-json: "true"
 dapr.io/graceful-shutdown-seconds: {{ $sidecar.gracefulShutdownSeconds | quote }}
-dapr.io/enable-metrics: "false"
+dapr.io/enable-metrics: {{ .root.Values.metrics.enabled | quote }}
 {{- with $sidecar.resources }}
 dapr.io/sidecar-cpu-request: {{ .requests.cpu | quote }}
 dapr.io/sidecar-memory-request: {{ .requests.memory | quote }}
@@ -153,6 +173,9 @@ livenessProbe:
 - name: models
   configMap: {name: {{ $full }}-models}
 {{- end }}
+{{- with .own.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
 {{- include "quartet.canaries.volume" . }}
 {{- end -}}
 
@@ -168,6 +191,9 @@ livenessProbe:
 {{- end }}
 {{- if and (eq .id "models") .root.Values.models.config }}
 - {name: models, mountPath: /etc/quartet, readOnly: true}
+{{- end }}
+{{- with .own.extraVolumeMounts }}
+{{ toYaml . }}
 {{- end }}
 {{- include "quartet.canaries.mount" . }}
 {{- end -}}

@@ -26,18 +26,62 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end -}}
 
-{{/* The suite of the chosen pack: files/suite.yaml with this release's words, as YAML. */}}
+{{/* The suite of the chosen pack as JSON; read once, since it is asked for often. */}}
 {{- define "quartet.suite" -}}
+{{- if not (hasKey .Values "_suite") -}}
+{{- $_ := set .Values "_suite" (include "quartet.suite.read" . | fromYaml | toJson) -}}
+{{- end -}}
+{{- .Values._suite -}}
+{{- end -}}
+
+{{/* files/suite.yaml with this release's words. */}}
+{{- define "quartet.suite.read" -}}
 {{- $text := .Files.Get "files/suite.yaml"
       | replace "@namespace@" .Release.Namespace
       | replace "@trust-domain@" .Values.trustDomain
       | replace "@redis@" (include "quartet.redisHost" .)
-      | replace "@redis-user@" .Values.redis.username -}}
+      | replace "@redis-user@" .Values.redis.username
+      | replace "@kafka@" .Values.broker.kafka.brokers -}}
 {{- $packs := (fromYaml $text).packs -}}
 {{- if not (hasKey $packs .Values.pack) -}}
 {{- fail (printf "There is no pack %q in this chart; there is: %s." .Values.pack (keys $packs | sortAlpha | join ", ")) -}}
 {{- end -}}
-{{- include "quartet.canaries.declared" (dict "suite" (get $packs .Values.pack) "declared" (.Values.canaries | default dict) "namespace" .Release.Namespace) -}}
+{{- $suite := get $packs .Values.pack -}}
+{{- $others := concat (get $suite.swaps.state .Values.state.type | default list) (get $suite.swaps.broker .Values.broker.type | default list) -}}
+{{- $instead := dict -}}
+{{- range $others -}}{{- $_ := set $instead .metadata.name . -}}{{- end -}}
+{{- $resources := list -}}
+{{- range $suite.resources -}}
+{{- $one := ternary (get $instead .metadata.name) . (and (eq .kind "Component") (hasKey $instead .metadata.name)) -}}
+{{- $_ := include "quartet.connected" (dict "root" $ "resource" $one) -}}
+{{- $resources = append $resources $one -}}
+{{- end -}}
+{{- $swapped := set (omit $suite "swaps") "resources" $resources -}}
+{{- include "quartet.canaries.declared" (dict "suite" $swapped "declared" (.Values.canaries | default dict) "namespace" .Release.Namespace) -}}
+{{- end -}}
+
+{{/* Adds to a component how this release reaches its technology: TLS, and signing in to Kafka. */}}
+{{- define "quartet.connected" -}}
+{{- $values := .root.Values -}}
+{{- $spec := .resource.spec -}}
+{{- $kind := $spec.type | default "" -}}
+{{- if and (hasSuffix ".redis" $kind) $values.redis.tls (not $values.devStores.enabled) -}}
+{{- $_ := set $spec "metadata" (append $spec.metadata (dict "name" "enableTLS" "value" "true")) -}}
+{{- end -}}
+{{- if eq $kind "pubsub.kafka" -}}
+{{- $kafka := $values.broker.kafka -}}
+{{- $how := list
+      (dict "name" "disableTls" "value" (ternary "false" "true" $kafka.tls))
+      (dict "name" "authType" "value" (ternary "password" "none" (ne $kafka.existingSecret ""))) -}}
+{{- if $kafka.existingSecret -}}
+{{- $how = concat $how (list
+      (dict "name" "saslUsername" "value" $kafka.username)
+      (dict "name" "saslMechanism" "value" $kafka.saslMechanism)
+      (dict "name" "saslPassword" "secretKeyRef" (dict "name" "KAFKA_PASSWORD" "key" "KAFKA_PASSWORD"))) -}}
+{{- $_ := set .resource "auth" (dict "secretStore" "secretstore") -}}
+{{- end -}}
+{{- $_ := set $spec "metadata" (concat $spec.metadata $how) -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Where things are that the release may bring itself. */}}
@@ -55,7 +99,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* What everything below is made from; a change of it rolls every pod. */}}
 {{- define "quartet.content" -}}
-{{- printf "%s %s %s" (include "quartet.suite" .) (toYaml .Values.redis) (toYaml .Values.models.keys) | sha256sum | trunc 16 -}}
+{{- if not (hasKey .Values "_content") -}}
+{{- $_ := set .Values "_content" (include "quartet.content.read" .) -}}
+{{- end -}}
+{{- .Values._content -}}
+{{- end -}}
+
+{{- define "quartet.content.read" -}}
+{{- printf "%s %s %s %s" (include "quartet.suite" .) (toYaml .Values.redis) (toYaml .Values.models.keys) (toYaml .Values.metrics.enabled) | sha256sum | trunc 16 -}}
 {{- end -}}
 
 {{- define "quartet.podSecurity" -}}

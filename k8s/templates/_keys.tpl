@@ -1,6 +1,6 @@
 {{/* What the keys program is to make, as JSON. */}}
 {{- define "quartet.keys.plan" -}}
-{{- $suite := include "quartet.suite" . | fromYaml -}}
+{{- $suite := include "quartet.suite" . | fromJson -}}
 {{- $plan := dict
       "prefix" (include "quartet.fullname" .)
       "namespace" .Release.Namespace
@@ -16,7 +16,7 @@
 {{- define "quartet.keys.secrets" -}}
 {{- $full := include "quartet.fullname" . -}}
 {{- $names := list (printf "%s-notices" $full) (printf "%s-client" $full) (printf "%s-issuer" $full) -}}
-{{- range $id, $_ := (include "quartet.suite" . | fromYaml).apps -}}
+{{- range $id, $_ := (include "quartet.suite" . | fromJson).apps -}}
 {{- range list "api" "app" "signing" -}}
 {{- $names = append $names (printf "%s-%s-%s" $full $id .) -}}
 {{- end -}}
@@ -48,7 +48,8 @@
 {{- define "quartet.keys.hook" -}}
 helm.sh/hook: {{ .hook }}
 helm.sh/hook-weight: {{ .weight | quote }}
-helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded,hook-failed
+helm.sh/hook-output-log-policy: hook-failed
 {{- end -}}
 
 {{- define "quartet.keys.job" -}}
@@ -70,6 +71,7 @@ template:
       - name: keys
         image: {{ include "quartet.image" .root }}
         imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+        terminationMessagePolicy: FallbackToLogsOnError
         command: [python3, -m, quartet.runtime.kube.keys, {{ .verb }}]
         env:
           - {name: QUARTET_KEYS, value: {{ .plan | quote }}}

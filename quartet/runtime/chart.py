@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from quartet.contracts.traffic import TRAFFIC
 from quartet.packs.canary import SUFFIX
 from quartet.runtime.access import configuration, readable_secrets
 from quartet.runtime.components import components
@@ -12,6 +13,8 @@ from quartet.runtime.layout import App, guarded, repository, service_folder, wor
 from quartet.runtime.place import CHART
 from quartet.runtime.runfile import run_file
 from quartet.runtime.shape import Shape, shape_of
+from quartet.runtime.swaps import swaps
+from quartet.runtime.topics import listening_rights
 
 Document = dict[str, Any]
 CHART_FILE = Path("k8s", "files", "suite.yaml")
@@ -52,12 +55,13 @@ def _suite(shape: Shape) -> Document:
     common = run_file(shape)["common"]
     resources = list(components(shape, CHART).values())
     return {
-        "apps": {app.app_id: _app(app, shape, resources) for app in shape.apps if app.has_app},
+        "apps": {app.app_id: _app(app, shape) for app in shape.apps if app.has_app},
         "sidecar": {name: common[name] for name in ("maxBodySize", "readBufferSize")},
         "configurations": {
             app.app_id: _configuration(app, shape) for app in shape.apps if app.has_app
         },
         "resources": resources,
+        "swaps": swaps(resources),
     }
 
 
@@ -67,14 +71,15 @@ def _configuration(app: App, shape: Shape) -> Document:
     return {name: value for name, value in spec.items() if name != "mtls"}
 
 
-def _app(app: App, shape: Shape, resources: list[Document]) -> Document:
+def _app(app: App, shape: Shape) -> Document:
     folder = service_folder(app.app_id)
+    listens = listening_rights().get(app.app_id, [])
     known: Document = {
         "service": folder,
         "port": app.app_port,
         "workflows": app.app_id in shape.workflow_apps,
-        "redis": any("auth" in one and app.app_id in one["scopes"] for one in resources),
         "secrets": list(readable_secrets(app, shape)),
+        "listens": [topic for topic in listens if topic in TRAFFIC],
     }
     if app.app_id.endswith(SUFFIX):
         known["canaryOf"] = app.app_id.removesuffix(SUFFIX)

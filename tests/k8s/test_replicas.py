@@ -13,7 +13,9 @@ pytestmark = [pytest.mark.k8s, pytest.mark.timeout(900)]
 def test_with_three_replicas_of_everything_a_batch_loses_nothing_when_one_of_each_is_killed(
     release: Release, client: Client
 ) -> None:
-    release.install("-f", str(release.values("ci")), "--set", "defaults.replicas=3", within_s=400)
+    everything = ("-f", str(release.values("ci")), "--set", "defaults.replicas=3")
+    # Whoever scaled by hand owns the number of replicas until it is taken back.
+    release.install(*everything, "--force-conflicts", within_s=400)
     assert all(len(release.pods_of(app_id)) == 3 for app_id in APPS)
 
     def kill_one_of_each() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.k8s.readme import BLOCKS, as_it_stands
 from tests.k8s.release import Release
-from tests.suite.here import eventually
+from tests.suite.here import gone_within
 
 pytestmark = [pytest.mark.k8s, pytest.mark.timeout(400)]
 KINDS = (
@@ -22,5 +22,5 @@ def test_uninstalling_as_in_the_readme_leaves_nothing(release: Release) -> None:
         names = set(release.names(KINDS)) - OF_THE_NAMESPACE
         return {one for one in names if not one.startswith("dapr-")}
 
-    eventually(lambda: not left(), 90)
+    gone_within(left, 90)
     as_it_stands(delete_namespace)

@@ -23,6 +23,14 @@ def eventually(holds: Callable[[], bool], within_s: float = 20.0) -> None:
         time.sleep(0.05)
 
 
+def gone_within(left: Callable[[], set[str]], within_s: float) -> None:
+    """Wait until nothing is left, and fail with what is when it is not so in time."""
+    deadline = time.monotonic() + within_s
+    while still := left():
+        assert time.monotonic() < deadline, f"after {within_s} s there is {sorted(still)}"
+        time.sleep(0.05)
+
+
 def quiet(_text: str) -> None:
     """Take a progress line and say nothing."""
 

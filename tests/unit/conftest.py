@@ -1,8 +1,6 @@
 """Fixtures that many test files share: the databases that a ledger may live in."""
 
-import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,22 +8,10 @@ from hypothesis import settings
 
 from quartet.packs.load import load
 from services.toolbox.ledger import open_ledger
-from tests.postgres import new_database, programs, server
+from tests.postgres import new_database
 
 settings.register_profile("suite", deadline=None)  # a busy machine is slow, not wrong
 settings.load_profile("suite")
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Path]:
-    binaries = programs()
-    if binaries is None:
-        missing = "no Postgres server is installed (apt-get install postgresql)"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    with server(binaries) as socket:
-        yield socket
 
 
 @pytest.fixture(scope="session")

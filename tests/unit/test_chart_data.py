@@ -3,6 +3,7 @@
 import socket
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 import yaml
@@ -13,16 +14,17 @@ from quartet.runtime.components import components
 from quartet.runtime.manifests import chart_out_of_date
 from quartet.runtime.place import LOCAL
 from quartet.runtime.shape import Shape, shape_of
+from quartet.runtime.swaps import on_kafka, on_postgres
 from quartet.service import probe, settings
 
 PACKS = ("payables", "refunds")
 
 
-def data(words: dict[str, str]) -> dict[str, dict[str, object]]:
+def data(words: dict[str, str]) -> dict[str, dict[str, Any]]:
     text = chart.chart_file()
     for word, said in words.items():
         text = text.replace(word, said)
-    packs: dict[str, dict[str, object]] = yaml.safe_load(text)["packs"]
+    packs: dict[str, dict[str, Any]] = yaml.safe_load(text)["packs"]
     return packs
 
 
@@ -64,6 +66,38 @@ def test_each_app_has_a_service_and_the_database_that_its_service_owns(pack: str
         assert (layout.repository() / "services" / app["service"] / "app.py").is_file(), app_id
     owned = {app["database"]: app["service"] for app in apps.values() if "database" in app}
     assert owned == settings.DATABASES
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_what_takes_the_place_of_redis_has_its_name_scopes_and_rights(pack: str) -> None:
+    suite = data({})[pack]
+    here = {
+        one["metadata"]["name"]: one for one in suite["resources"] if one["kind"] == "Component"
+    }
+    others = [*suite["swaps"]["state"]["postgres"], *suite["swaps"]["broker"]["kafka"]]
+    topics = ("allowedTopics", "protectedTopics", "publishingScopes", "subscriptionScopes")
+    same = ("actorStateStore", "keyPrefix", *topics)
+
+    assert {one["metadata"]["name"] for one in others} == here.keys() - {"secretstore"}
+    for one in others:
+        redis = here[one["metadata"]["name"]]
+        assert one["scopes"] == redis["scopes"]
+        assert named(one, same) == named(redis, same)
+        assert "redis" not in str(one)
+
+
+def named(component: dict[str, Any], names: tuple[str, ...]) -> dict[str, str]:
+    listed = component["spec"]["metadata"]
+    return {one["name"]: one["value"] for one in listed if one["name"] in names}
+
+
+def test_a_swap_takes_a_component_of_its_kind_alone() -> None:
+    store = components(shape_of("payables"))["statestore.yaml"]
+
+    with pytest.raises(ValueError, match=r"statestore is state\.redis, not pubsub\.redis"):
+        on_kafka(store)
+    with pytest.raises(ValueError, match=r"pubsub is pubsub\.redis, not state\.redis"):
+        on_postgres(components(shape_of("payables"))["pubsub.yaml"])
 
 
 def test_services_and_runtime_name_this_machine_alike() -> None:
