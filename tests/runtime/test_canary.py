@@ -76,7 +76,7 @@ def test_a_canary_gets_no_task_before_somebody_gives_it_a_share(running: Running
     views = running.client.batch_settled("none", 2)
 
     assert {settler(views[task]) for task in tasks} == {BASE}
-    assert standing(running)["percent"] == 0
+    assert standing(running).percent == 0
 
 
 def test_at_half_both_work_and_no_task_is_worked_on_by_both(running: Running) -> None:
@@ -99,7 +99,7 @@ def test_at_half_both_work_and_no_task_is_worked_on_by_both(running: Running) ->
 def test_its_figures_stand_beside_those_of_its_base_with_the_cost_of_its_own_model(
     running: Running,
 ) -> None:
-    one = standing(running)
+    (one,) = canary(running, "status")["canaries"]
 
     assert (one["figures"]["subtasks"], one["figures"]["done"]) == (4, 4)
     assert (one["base"]["subtasks"], one["base"]["done"]) == (4, 4)
@@ -134,7 +134,7 @@ def test_rolled_back_new_tasks_go_to_the_base_and_the_canary_ends_what_it_has(
     running.client.operate("pause_agent", {"app_id": CANARY, "why": "to have some under way"})
     before = [pay(running, "before") for _ in range(3)]
     before.append(pay_much(running, "before", "CANARY-HELD"))
-    eventually(lambda: standing(running)["under_way"] == 4, 60)
+    eventually(lambda: standing(running).under_way == 4, 60)
 
     canary(running, "rollback", CANARY, "--why", "it is slow")
     after = [pay(running, "after", to_canary=True) for _ in range(3)]
@@ -143,7 +143,7 @@ def test_rolled_back_new_tasks_go_to_the_base_and_the_canary_ends_what_it_has(
 
     assert {settler(views[task]) for task in after} == {BASE}
     assert {v.shown for v in views.values()} == {"completed"}
-    assert (left["percent"], left["under_way"]) == (0, 4)
+    assert (left.percent, left.under_way) == (0, 4)
 
     running.client.operate("resume_agent", {"app_id": CANARY})
     views = running.client.batch_settled("before", 4)
@@ -152,7 +152,7 @@ def test_rolled_back_new_tasks_go_to_the_base_and_the_canary_ends_what_it_has(
     assert sorted(v.shown for v in views.values()) == ["completed"] * 3 + ["waiting"]
     view = approve(running, before[-1])
     assert (view.state, settler(view)) == ("completed", CANARY)
-    assert standing(running)["under_way"] == 0
+    assert standing(running).under_way == 0
     assert callers(running, before) == {task: {CANARY} for task in before}
     assert running.ledger_problems() == ()
 

@@ -18,7 +18,7 @@ from tests.suite.canary import (
 from tests.suite.here import eventually
 from tests.suite.running import running_product, running_with_canary
 
-pytestmark = [pytest.mark.runtime, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.runtime, pytest.mark.timeout(480)]  # it starts three suites
 
 
 def test_a_canary_s_runs_end_on_its_new_code_and_its_held_proposals_when_it_is_gone(
@@ -34,10 +34,10 @@ def test_a_canary_s_runs_end_on_its_new_code_and_its_held_proposals_when_it_is_g
         first.client.batch_settled("held", 1)
         first.client.operate("pause_agent", {"app_id": CANARY})
         under_way = pay(first, "under-way")
-        eventually(lambda: standing(first)["under_way"] == 2, 60)
+        eventually(lambda: standing(first).under_way == 2, 60)
 
     with running_with_canary(tmp_path, BASE, {CANARY: {"QUARTET_PROMPTS": str(prompts)}}) as again:
-        assert standing(again)["percent"] == 100
+        assert standing(again).percent == 100
         again.client.operate("resume_agent", {"app_id": CANARY})
         view = again.client.batch_settled("under-way", 1)[under_way]
         assert (view.shown, settler(view)) == ("completed", CANARY)

@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from quartet.contracts.canary import Canaries, CanaryView
 from quartet.contracts.cost import Costs
 from quartet.contracts.view import TaskView
 from quartet.packs.canary import canary_of
@@ -39,8 +40,11 @@ def canary(running: Running, *words: str) -> Any:
     return json.loads(said.stdout)
 
 
-def standing(running: Running) -> Any:
-    (one,) = canary(running, "status")["canaries"]
+def standing(running: Running) -> CanaryView:
+    """Return the canary as the console shows it."""
+    answer = running.client.http.get("/canaries")
+    assert answer.is_success, answer.text
+    (one,) = Canaries.model_validate_json(answer.content).canaries
     return one
 
 
