@@ -10,6 +10,12 @@ from quartet.runtime.shape import shape_of
 SHAPE = shape_of("payables")
 
 
+@pytest.fixture(autouse=True)
+def _no_suite_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Say that no suite runs on this machine, whatever does."""
+    monkeypatch.setattr("quartet.cli.demo.suite_holder", lambda: None)
+
+
 def test_the_demo_has_a_folder_of_its_own() -> None:
     assert data_folder(None) == repository() / ".quartet" / "demo"
 
@@ -34,6 +40,21 @@ def test_a_folder_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:
         fresh(DataFolder(kept), SHAPE)
 
     assert kept.read_text() == "mine"
+
+
+def test_while_a_suite_runs_nothing_is_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = DataFolder(tmp_path / "demo")
+    fresh(folder, SHAPE)
+    (folder.root / "toolbox").mkdir()
+    monkeypatch.setattr("quartet.cli.demo.suite_holder", lambda: 7)
+    monkeypatch.setattr("quartet.cli.demo.data_folder_of", lambda _: tmp_path / "other")
+
+    with pytest.raises(SetupError, match="suite down --data .*other"):
+        fresh(folder, SHAPE)
+
+    assert (folder.root / "toolbox").exists()
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)
