@@ -8,6 +8,7 @@ from bench.usage import kubectl
 
 SCRATCH = "quartet_capacity"
 """A database beside those of the services, for a moment."""
+_AS_OWNER = 'PGPASSWORD=$(cat /etc/quartet/password) exec "$@"'
 
 
 class Release:
@@ -20,7 +21,8 @@ class Release:
     def sql(self, database: str, query: str) -> str:
         """Return what psql answers as the owner of all databases."""
         where = ["-n", self.namespace, "exec", f"deploy/{self.name}-postgres", "--"]
-        return kubectl(*where, "psql", "-U", "postgres", "-At", database, "-c", query).strip()
+        asking = ["psql", "-U", "postgres", "-At", database, "-c", query]
+        return kubectl(*where, "sh", "-c", _AS_OWNER, "owner", *asking).strip()
 
     def number(self, database: str, query: str) -> int:
         """Return a number that SQL answers."""
