@@ -20,7 +20,7 @@ from tests.suite.batches import Batch, batch_of, insist, load_books, prepared
 from tests.suite.client import SETTLED, Client
 from tests.suite.here import eventually
 
-pytestmark = [pytest.mark.k8s, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.k8s, pytest.mark.timeout(900)]
 BACKUP, COPY_CHECKPOINTS, COPY_SECRETS = blocks_under("Backup")
 STOP, PUT_BACK, START = blocks_under("Restore")
 FIND_LOST, COMPARE, MOVE_AWAY, ACKNOWLEDGE = blocks_under("What was lost, and who says so")

@@ -10,7 +10,7 @@ from tests.k8s.operations import Operator, blocks_under
 from tests.k8s.release import Release
 from tests.suite.client import Client
 
-pytestmark = [pytest.mark.k8s, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.k8s, pytest.mark.timeout(900)]
 (ROTATE,) = blocks_under("A key has leaked, or may have")
 ROTATED = ("coordinator", "critic", "specialist-finance")
 
