@@ -136,6 +136,7 @@ def close_payment_run(arguments: Nothing, books: Books) -> Closed:
     """
     del arguments
     session = books.session
+    _check_files_known(books)
     nettings = _open_nettings(session)
     if not nettings:
         return Closed(run=None, transfers=0, totals={}, file=None)
@@ -177,6 +178,23 @@ def render_payment_files(arguments: Nothing, books: Books) -> Rendered:
 
 def _path(books: Books, run: RunRow) -> Path:
     return books.files / f"{run.message}.xml"
+
+
+def _check_files_known(books: Books) -> None:
+    """Raise Abandon for the file of a run that the ledger lacks: it was put back to a time before.
+
+    What that file pays counts as open again, and its name as free.
+    """
+    there = sorted(path.stem for path in books.files.glob("RUN-*.xml"))
+    known = set(books.session.scalars(select(RunRow.message)))
+    if lost := [name for name in there if name not in known]:
+        raise Abandon(
+            f"There is a payment file of run {lost[0]}, which the ledger does not know: the ledger "
+            "was put back to a time before it. Find out whether the bank has it, then move the "
+            "file away (docs/operations.md, Restore).",
+            cause="data",
+            title="PaymentFileUnknown",
+        )
 
 
 def _open_nettings(session: Session) -> dict[Key, Netting]:

@@ -43,8 +43,11 @@ class Registration(Contract):
     goal: str = ""
     """What the requester asked for, word for word: what stands in it was given by them."""
     documents: tuple[Digest, ...] = ()
-    agents: dict[Name, Name] = Field(default_factory=dict)
-    """Which app-id works on which subtask; where nothing is said, the pack's specialist."""
+    agents: dict[Name, Name] = Field(default_factory=dict, exclude_if=lambda agents: not agents)
+    """Which canary works on which subtask; where nothing is said, the pack's specialist.
+
+    Left out where there is none: so an older toolbox takes the message too.
+    """
     signature: str = ""
 
 

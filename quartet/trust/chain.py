@@ -21,12 +21,8 @@ TASK_S = 8 * 86_400.0
 
 
 def plan_statement(registration: Registration) -> Fields:
-    """Return what the coordinator signs of a plan, and of everything registered with it.
-
-    A registration without agents is signed as it was before there were any.
-    """
-    left_out = {"signature"} if registration.agents else {"signature", "agents"}
-    plan, whole = _digests(registration.model_dump_json(exclude=left_out))
+    """Return what the coordinator signs of a plan, and of everything registered with it."""
+    plan, whole = _digests(registration.model_dump_json(exclude={"signature"}))
     return {"task": registration.task, "plan": plan, "registration": whole}
 
 

@@ -12,6 +12,7 @@ from quartet.contracts.budget import Opened, Opening
 from quartet.contracts.effect import Commit, Outcome, Registered, Registration, Undo, Undone
 from quartet.contracts.event import TaskEnded, TaskPlanned
 from quartet.contracts.failure import Failure
+from quartet.contracts.plan import Plan
 from quartet.contracts.task import TERMINAL, Task, TaskState
 from quartet.contracts.work import ReviewOrder, Verdict, WorkOrder, WorkResult
 from quartet.packs.load import Pack
@@ -107,7 +108,7 @@ class TaskSteps:
             plan=plan,
             goal=task.goal,
             documents=tuple(d.digest for d in task.documents),
-            agents=(agents := self.store.agents(task.id)),
+            agents=self._canaries(plan, agents := self.store.agents(task.id)),
         )
         signature = self.signer.sign(plan_statement(registration), PLAN)
         registration = registration.model_copy(update={"signature": signature})
@@ -116,6 +117,11 @@ class TaskSteps:
         planned = TaskPlanned(task=task.id, subtasks=tuple(s.id for s in plan.subtasks))
         self.publisher.publish("task-planned", f"{task.id}.planned", planned)
         return PlanChecked(agents=agents)
+
+    def _canaries(self, plan: Plan, agents: dict[str, str]) -> dict[str, str]:
+        """Return the choices that are not the pack's own; without any, all is as it always was."""
+        own = {s.id: self.pack.app_of(s.kind) for s in plan.subtasks}
+        return {name: app_id for name, app_id in agents.items() if app_id != own[name]}
 
     def record_result(self, got: ResultIn) -> Recorded:
         """Keep the result of an attempt and ask for its review; the first result kept counts."""

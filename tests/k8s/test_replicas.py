@@ -13,7 +13,10 @@ pytestmark = [pytest.mark.k8s, pytest.mark.timeout(900)]
 def test_with_three_replicas_of_everything_a_batch_loses_nothing_when_one_of_each_is_killed(
     release: Release, client: Client
 ) -> None:
-    everything = ("-f", str(release.values("ci")), "--set", "defaults.replicas=3")
+    # Requests that let 27 pods onto a node of two cores.
+    small = ("defaults.resources.requests.cpu=10m", "sidecar.resources.requests.cpu=10m")
+    wanted = ("defaults.replicas=3", *small)
+    everything = ("-f", str(release.values("ci")), *(w for s in wanted for w in ("--set", s)))
     # Whoever scaled by hand owns the number of replicas until it is taken back.
     release.install(*everything, "--force-conflicts", within_s=400)
     assert all(len(release.pods_of(app_id)) == 3 for app_id in APPS)

@@ -109,7 +109,16 @@ def test_the_choice_goes_into_the_registered_plan_and_back_to_the_workflow(at: D
     assert checked == PlanChecked(agents=wanted)
     (sent,) = at.peers.sent_to("toolbox", "plans")
     assert isinstance(sent, Registration)
-    assert sent.agents == wanted
+    assert sent.agents == {"settle": CANARY}
+
+
+def test_a_plan_without_a_canary_is_registered_as_before_there_were_any(at: Desk) -> None:
+    at.running()
+
+    (sent,) = at.peers.sent_to("toolbox", "plans")
+
+    assert sent is not None
+    assert "agents" not in sent.model_dump(mode="json")
 
 
 def test_a_second_run_goes_on_with_the_app_id_of_the_first(at: Desk) -> None:

@@ -51,7 +51,7 @@ def test_while_a_suite_runs_nothing_is_deleted(
     monkeypatch.setattr("quartet.cli.demo.suite_holder", lambda: 7)
     monkeypatch.setattr("quartet.cli.demo.data_folder_of", lambda _: tmp_path / "other")
 
-    with pytest.raises(SetupError, match="suite down --data .*other"):
+    with pytest.raises(SetupError, match=r"suite down --data .*other"):
         fresh(folder, SHAPE)
 
     assert (folder.root / "toolbox").exists()

@@ -91,6 +91,22 @@ def test_a_closed_run_is_not_paid_again(desk: Desk) -> None:
     assert texts(tree(desk, second), ".//p:RfrdDocInf/p:Nb") == ["R-2"]
 
 
+def test_nothing_is_closed_beside_the_file_of_a_run_that_the_ledger_does_not_know(
+    desk: Desk,
+) -> None:
+    desk.pay(task(1), invoice())
+    desk.files.mkdir()
+    of_lost_run = desk.files / "RUN-20261126-000001.xml"
+    of_lost_run.write_text("paid before the ledger was put back")
+
+    refused = desk.post("/callers/console/operations/close_payment_run", {}, 400)
+
+    assert "RUN-20261126-000001" in str(refused["detail"])
+    assert open_amounts(desk) == {"R-1": "100.00"}
+    of_lost_run.unlink()
+    assert close(desk)["transfers"] == 1
+
+
 def test_a_credit_reduces_what_is_paid_and_is_told_to_the_vendor(desk: Desk) -> None:
     desk.pay(task(1), invoice("R-1", "5"))
     desk.pay(task(2), credit_note("G-1", "2"))
