@@ -13,7 +13,7 @@ from tests.suite.client import Client
 
 collect_ignore_glob = [] if ON_CLUSTER in os.environ else ["test_*.py"]
 _ORDER = (
-    *("readme", "install", "batch", "identity", "scaling", "rollout", "replicas", "kills"),
+    *("readme", "install", "batch", "identity", "scaling", "rollout", "kills"),
     *("rotation", "control_plane", "restore", "uninstall", "refused", "swap"),
 )
 NAMESPACE = "QUARTET_K8S_NAMESPACE"
