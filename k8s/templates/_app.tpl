@@ -136,9 +136,11 @@ dapr.io/sidecar-cpu-limit: {{ . | quote }}
 {{- $exec := list "python3" "-IS" "/app/quartet/service/probe.py" (printf "%v" .app.port) -}}
 startupProbe:
   exec: {command: {{ toJson $exec }}}
-  periodSeconds: 2
+  # Each look is a process of its own: many pods that start at once are not to be kept from it.
+  initialDelaySeconds: 3
+  periodSeconds: 3
   timeoutSeconds: 5
-  failureThreshold: 60
+  failureThreshold: 40
 readinessProbe:
   exec: {command: {{ toJson $exec }}}
   periodSeconds: 10
