@@ -101,8 +101,12 @@ cluster-stop: $(INSTALLED) ## Stop what `make cluster` started
 	@$(BIN)/quartet cluster stop
 
 .PHONY: test-k8s
-test-k8s: $(INSTALLED) ## Every test on a real Kubernetes, started and stopped (PYTEST="-k name" for some)
+test-k8s: $(INSTALLED) ## The tests on a real Kubernetes, started and stopped (PYTEST="-k name" for some)
 	@$(BIN)/python -m tests.k8s $(PYTEST)
+
+.PHONY: drill
+drill: $(INSTALLED) ## Longer ones: replicas, rotation, control plane, restore, refused installs, swap
+	@$(BIN)/python -m tests.k8s --drills $(PYTEST)
 
 .PHONY: bench
 bench: runtime ## Measure speed and size

@@ -1,4 +1,4 @@
-"""What `make test-k8s` runs: a cluster, the tests in its network, and one line that says if so."""
+"""What `make test-k8s` and `make drill` run: a cluster, tests in its network, a line that says so."""
 
 import os
 import subprocess
@@ -24,7 +24,8 @@ def main(arguments: list[str]) -> int:
     was_up = node.find(places) is not None
     try:
         commands = lifecycle.up(places, progress())
-        status = _pytest(commands, arguments)
+        drills = arguments[:1] == ["--drills"]
+        status = _pytest(commands, "drills" if drills else "tests", arguments[drills:])
     except SetupError as problem:
         _tell(f"FAILED before a test ran: {problem}")
         return 1
@@ -35,12 +36,12 @@ def main(arguments: list[str]) -> int:
     return status
 
 
-def _pytest(commands: Commands, arguments: list[str]) -> int:
+def _pytest(commands: Commands, which: str, arguments: list[str]) -> int:
     pytest = [sys.executable, "-m", "pytest", "-m", "k8s", "tests/k8s", *arguments]
     return subprocess.run(
         commands.in_network(pytest),
         cwd=repository(),
-        env={**commands.environment, ON_CLUSTER: "1", "PYTHONUNBUFFERED": "1"},
+        env={**commands.environment, ON_CLUSTER: which, "PYTHONUNBUFFERED": "1"},
         check=False,
     ).returncode
 

@@ -11,11 +11,16 @@ from tests.k8s.people import client_of
 from tests.k8s.release import Release
 from tests.suite.client import Client
 
-collect_ignore_glob = [] if ON_CLUSTER in os.environ else ["test_*.py"]
-_ORDER = (
-    *("readme", "install", "batch", "identity", "scaling", "rollout", "kills"),
-    *("rotation", "control_plane", "restore", "uninstall", "refused", "swap"),
-)
+ALWAYS = ("readme", "install", "batch", "identity", "scaling", "rollout", "kills", "uninstall")
+DRILLS = ("rotation", "control_plane", "replicas", "restore", "refused", "swap")
+"""Longer ones, with `make drill`; the last two have releases of their own."""
+_ORDER = {
+    f"test_{name}": n
+    for n, name in enumerate((*ALWAYS[:-1], *DRILLS[:-2], "uninstall", *DRILLS[-2:]))
+}
+_wanted = os.environ.get(ON_CLUSTER, "")
+collect_ignore = [f"test_{name}.py" for name in ALWAYS if _wanted != "tests"]
+collect_ignore += [f"test_{name}.py" for name in DRILLS if _wanted != "drills"]
 NAMESPACE = "QUARTET_K8S_NAMESPACE"
 """Another namespace than the README's: for one file of tests beside somebody else's."""
 _TABLE = Path(".quartet") / "k8s-checks.md"
@@ -23,9 +28,8 @@ _checks: dict[str, Check] = {}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Install first, uninstall late; what has releases of its own comes after that."""
-    place = {f"test_{name}": number for number, name in enumerate(_ORDER)}
-    items.sort(key=lambda item: place.get(item.path.stem, place["test_kills"]))
+    """Install first, uninstall last; what has releases of its own comes at the end."""
+    items.sort(key=lambda item: _ORDER[item.path.stem])
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 ON_CLUSTER = "QUARTET_ON_CLUSTER"
-"""Set where the tests can reach a cluster; without it none of them is collected."""
+"""Where the tests can reach a cluster: `tests` or `drills`; without it none is collected."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def install(release: Release, *arguments: str) -> str:
 def nothing_is_left(release: Release) -> None:
     """Fail when anything of the release is there after a while."""
     gone_within(lambda: set(release.names(KINDS)) - OF_THE_NAMESPACE, 60)
-    assert release.helm("list", "--all", "--short").split() == []
+    assert release.helm("list", "--short").split() == []
 
 
 def test_an_image_that_cannot_be_pulled_ends_the_install_and_leaves_nothing(

@@ -1,8 +1,10 @@
 """A batch of sample documents with natural keys of its own, and what it has to come to."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
+from typing import TypeVar
 
 import httpx
 
@@ -12,12 +14,14 @@ from packs.payables.master import plain
 from packs.payables.normal import normal_number
 from packs.payables.sampling import shuffled
 from quartet.contracts.base import Fields, Json
+from quartet.contracts.task import Document
 from quartet.contracts.view import TaskView
 from tests.suite.client import Client
 from tests.suite.here import eventually
 from tests.suite.invariants import Records
 from tests.suite.invoices import outcome
 
+Got = TypeVar("Got")
 ALWAYS = (
     "clean-ubl",
     "clean-cii",
@@ -66,31 +70,40 @@ def batch_of(seed: int, name: str, size: int) -> Batch:
 
 
 def load_books(client: Client, batch: Batch) -> None:
-    """Load the master data of a batch."""
-    client.operate("load_books", batch.books)
+    """Load the master data of a batch; again while what answers is being replaced."""
+    _patiently(lambda: client.operate("load_books", batch.books))
 
 
 def prepared(client: Client, batch: Batch, **data: Json) -> list[Fields]:
     """Upload the documents of a batch; return a signed event for each, not yet submitted."""
     return [
-        client.signed(client.event(client.upload(s.content, s.file), batch=batch.name, **data))
+        client.signed(client.event(_uploaded(client, s), batch=batch.name, **data))
         for s in batch.samples
     ]
 
 
 def insist(client: Client, event: Fields) -> str:
     """Submit until the console says 202: the same event again is the same task."""
-    accepted: list[str] = []
+    return _patiently(lambda: client.submit(event))
 
-    def submitted() -> bool:
+
+def _uploaded(client: Client, sample: Sample) -> Document:
+    return _patiently(lambda: client.upload(sample.content, sample.file))
+
+
+def _patiently(call: Callable[[], Got]) -> Got:
+    """Call until it succeeds, and return what it gave."""
+    given: list[Got] = []
+
+    def succeeded() -> bool:
         try:
-            accepted.append(client.submit(event))
+            given.append(call())
         except (httpx.HTTPError, AssertionError):
             return False
         return True
 
-    eventually(submitted, DOOR_WITHIN_S)
-    return accepted[0]
+    eventually(succeeded, DOOR_WITHIN_S)
+    return given[0]
 
 
 def check_payment_file(client: Client, records: Records, batch: Batch) -> None:
