@@ -1,4 +1,4 @@
-"""What `make test-k8s` and `make drill` run: a cluster, tests in its network, a line that says so."""
+"""What `make test-k8s` and `make drill` run: tests in a cluster, and a line that says if so."""
 
 import os
 import subprocess
