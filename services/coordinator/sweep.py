@@ -19,13 +19,12 @@ from quartet.contracts.audit import Act
 from quartet.contracts.base import Fields
 from quartet.contracts.task import TERMINAL
 from quartet.contracts.work import ReviewOrder
-from quartet.durable.client import Status
 from quartet.durable.ports import Engine
 from quartet.resilience.failures import Failing
 from quartet.service.log import get_logger
 from quartet.sidecar.ports import Publisher
 from services.coordinator.activities import event_id
-from services.coordinator.lost import Lost
+from services.coordinator.lost import Looked, Lost
 from services.coordinator.messages import RUN_TASK, Finish, Start, instance_of
 from services.coordinator.rows import verdict_of
 from services.coordinator.store import TaskStore
@@ -138,7 +137,7 @@ class Sweep:
                     # What is left of the old run may do nothing any more; it need not live on.
                     self.workflows.terminate(instance_of(start))
 
-    def _record_replaced(self, start: Start, status: Status) -> None:
+    def _record_replaced(self, start: Start, status: Looked) -> None:
         body: Fields = {"run": start.run, "workflow": status}
         named = f"{start.task}.{start.run}.replaced"
         self.record(Act(id=named, kind="task-run-replaced", task=start.task, body=body))

@@ -12,7 +12,7 @@ from quartet.contracts.work import WorkStatus
 from quartet.durable.client import Status
 from quartet.resilience.failures import RetryLater
 from services.coordinator.activities import event_id
-from services.coordinator.lost import PATIENCE, Lost
+from services.coordinator.lost import AT_WORK, PATIENCE, STUCK, Lost
 from services.coordinator.messages import RUN_TASK, Start, instance_of, work_of
 from services.coordinator.store import TaskStore
 from services.coordinator.sweep import LEASE, MAX_RUNS, QUIET, UNCLAIMED, Sweep
@@ -133,6 +133,48 @@ def test_a_work_whose_specialist_is_away_is_waited_for(at: Desk) -> None:
     for number in range(20):
         at.peers.failures.append(AWAY)
         one.pass_once(begin + number * 2 * QUIET)
+
+    assert at.row().run == RUN
+
+
+@pytest.mark.parametrize(("status", "patience"), [("live", STUCK * AT_WORK), ("absent", STUCK)])
+def test_a_live_task_in_which_nothing_moves_runs_again(
+    at: Desk, status: Status, patience: timedelta
+) -> None:
+    at.running().engine.statuses[instance_of(START)] = "live"
+    if status == "live":
+        at.engine.statuses[instance_of(START, READ.id)] = "live"
+        says(at, work_of(START, READ.id, 1), status)
+    one, begin = sweep(at), moved(at)
+
+    one.pass_once(begin + patience - SECOND)
+    assert at.row().run == RUN
+    one.pass_once(begin + patience + 2 * QUIET)
+
+    assert at.row().run != RUN
+    assert at.engine.terminated == [instance_of(START)]
+
+
+def test_its_next_run_is_given_twice_as_long(at: Desk) -> None:
+    at.running().engine.statuses[instance_of(START)] = "live"
+    one, begin = sweep(at), moved(at)
+    one.pass_once(begin + STUCK + SECOND)
+    second = at.row().run
+    at.set_row(claimed=True)
+
+    one.pass_once(begin + 2 * STUCK - SECOND)
+    assert at.row().run == second != RUN
+    one.pass_once(begin + 2 * STUCK + 2 * QUIET)
+
+    assert at.row().run != second
+
+
+def test_a_task_that_waits_for_its_review_or_for_people_is_never_stuck(at: Desk) -> None:
+    at.running().record(READ, READ_RESULT)
+    at.engine.statuses |= {instance_of(START): "live", instance_of(START, READ.id): "live"}
+    at.set_row(deadline=None)
+
+    sweep(at).pass_once(moved(at) + timedelta(days=3))
 
     assert at.row().run == RUN
 
