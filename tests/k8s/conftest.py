@@ -29,7 +29,8 @@ _checks: dict[str, Check] = {}
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Install first, uninstall last; what has releases of its own comes at the end."""
-    items.sort(key=lambda item: _ORDER[item.path.stem])
+    if _wanted:
+        items.sort(key=lambda item: _ORDER[item.path.stem])
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
