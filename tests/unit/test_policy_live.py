@@ -60,7 +60,9 @@ class Place:
 @pytest.fixture
 def place(ledger_url: str, tmp_path: Path) -> Iterator[Place]:
     ledger = open_ledger(ledger_url, tmp_path, PACK, Clock())
-    place = Place(tmp_path / "policy.cedar", ledger, Wall(os.stat(tmp_path).st_mtime + 100))
+    # Whole seconds, so that a second later is exactly that in floating point.
+    whole = float(int(os.stat(tmp_path).st_mtime) + 100)
+    place = Place(tmp_path / "policy.cedar", ledger, Wall(whole))
     place.write(TEXT)
     yield place
     ledger.close()
