@@ -7,15 +7,12 @@ import time
 import httpx
 from joserfc.jwk import OKPKey
 
-from bench.runs import ENDED_WITHIN_S, SOURCE, TOPIC, Invoices
-from bench.starting import PACK
+from bench.runs import ENDED_WITHIN_S, Invoices, signed_event
 from quartet.contracts.base import Fields
-from quartet.contracts.event import type_of
-from quartet.contracts.task import TERMINAL
+from quartet.contracts.task import TERMINAL, Document
 from quartet.runtime.errors import SetupError
 from quartet.runtime.issuer import signed_in
 from quartet.runtime.layout import DataFolder
-from quartet.trust.signing import sign
 
 LOOK_EVERY_S = 0.25
 
@@ -62,21 +59,9 @@ class Paying:
     def _event(self) -> Fields:
         content = self._invoices.next()
         params = {"name": "capacity.xml"}
-        document = self._http.post("/documents", params=params, content=content)
-        event: Fields = {
-            "specversion": "1.0",
-            "id": secrets.token_hex(16),
-            "source": SOURCE,
-            "type": type_of(TOPIC),
-            "datacontenttype": "application/json",
-            "data": {
-                "pack": PACK,
-                "goal": "Pay this invoice",
-                "batch": self._batch,
-                "documents": [document.raise_for_status().json()],
-            },
-        }
-        return event | {"signature": sign(event, self._key)}
+        answer = self._http.post("/documents", params=params, content=content)
+        document = Document.model_validate_json(answer.raise_for_status().content)
+        return signed_event(document, self._batch, "Pay this invoice", self._key)
 
     def _post(self, path: str, json: Fields) -> None:
         self._http.post(path, json=json).raise_for_status()

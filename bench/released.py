@@ -4,7 +4,7 @@ import base64
 
 from sqlalchemy.engine import make_url
 
-from bench.usage import kubectl
+from quartet.runtime.kube.fetching import kubectl
 
 SCRATCH = "quartet_capacity"
 """A database beside those of the services, for a moment."""

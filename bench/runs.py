@@ -162,20 +162,7 @@ class Tasks:
         return Document.model_validate_json(answer.raise_for_status().content)
 
     def _event(self, document: Document, batch: str = "bench") -> Fields:
-        event: Fields = {
-            "specversion": "1.0",
-            "id": secrets.token_hex(16),
-            "source": SOURCE,
-            "type": type_of(TOPIC),
-            "datacontenttype": "application/json",
-            "data": {
-                "pack": PACK,
-                "goal": self.goal,
-                "batch": batch,
-                "documents": [document.model_dump(mode="json")],
-            },
-        }
-        return event | {"signature": sign(event, self._key)}
+        return signed_event(document, batch, self.goal, self._key)
 
     def close(self) -> None:
         """Close the connections."""
@@ -243,3 +230,21 @@ def run_one(contender: Contender) -> Run:
 def took(runs: Sequence[Run]) -> list[float]:
     """Return how long each run took."""
     return [one.took for one in runs]
+
+
+def signed_event(document: Document, batch: str, goal: str, key: OKPKey) -> Fields:
+    """Return the signed event of a task on one document."""
+    event: Fields = {
+        "specversion": "1.0",
+        "id": secrets.token_hex(16),
+        "source": SOURCE,
+        "type": type_of(TOPIC),
+        "datacontenttype": "application/json",
+        "data": {
+            "pack": PACK,
+            "goal": goal,
+            "batch": batch,
+            "documents": [document.model_dump(mode="json")],
+        },
+    }
+    return event | {"signature": sign(event, key)}

@@ -1,8 +1,6 @@
 """CPU time and memory of each container of a namespace, as the kubelets tell."""
 
 import json
-import shutil
-import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from quartet.runtime.errors import SetupError
+from quartet.runtime.kube.fetching import kubectl
 
 FRESH_WITHIN_S = 60.0
 _MIB = 1024 * 1024
@@ -24,17 +23,6 @@ class Sample:
     at: float
     cpu_s: float
     memory_mib: float
-
-
-def kubectl(*words: str) -> str:
-    """Run kubectl; raises SetupError with what it said when it fails."""
-    program = shutil.which("kubectl")
-    if program is None:
-        raise SetupError("There is no kubectl on the PATH (`quartet cluster run -- ...` has one).")
-    done = subprocess.run([program, *words], capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode != 0:
-        raise SetupError(f"kubectl {' '.join(words[:3])}: {done.stderr.strip()[:300]}")
-    return done.stdout
 
 
 def samples(namespace: str, after: float = 0.0) -> dict[Key, Sample]:

@@ -16,6 +16,8 @@ from services.coordinator.store import TaskStore
 from services.coordinator.tables import MoveRow, SubtaskRow, TaskRow
 
 CALL_S = 5.0
+FORGOTTEN = timedelta(hours=1)
+"""What was seen of a task that has ended since is kept no longer."""
 PATIENCE: dict[Status, timedelta] = {
     "ended": timedelta(seconds=8),
     "broken": timedelta(seconds=8),
@@ -70,9 +72,11 @@ class Lost:
         self, start: Start, rows: list[SubtaskRow], now: datetime, living: set[str]
     ) -> Iterator[Status]:
         alive = {work_of(start, row.id, row.attempt + 1) for row in rows}
-        for gone in [name for name in self._since if name.startswith(start.task)]:
-            if gone not in alive:
-                del self._since[gone]
+        self._since = {
+            name: since
+            for name, since in self._since.items()
+            if name in alive or (not name.startswith(start.task) and now - since < FORGOTTEN)
+        }
         for row in rows:
             found = self.workflows.status(instance_of(start, row.id))
             if found in ("ended", "broken"):

@@ -34,17 +34,23 @@ def fetch(release: str, namespace: str, folder: DataFolder) -> None:
     folder.people.write_text(trust[folder.people.name], encoding="utf-8")
 
 
-def _read(kind: str, name: str, namespace: str) -> dict[str, str]:
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        raise SetupError("There is no kubectl on the PATH. Install it; it reads the keys.")
-    words = [kubectl, "-n", namespace, "get", kind, name, "-o", "json"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=WAIT_S)
+def kubectl(*words: str) -> str:
+    """Run kubectl and return what it printed; raises SetupError with what it said against it."""
+    program = shutil.which("kubectl")
+    if program is None:
+        raise SetupError(
+            "There is no kubectl on the PATH; for the local cluster put "
+            "`quartet cluster run --` before the command."
+        )
+    done = subprocess.run(
+        [program, *words], capture_output=True, text=True, check=False, timeout=WAIT_S
+    )
     if done.returncode != 0:
         says = done.stderr.strip().splitlines()[-1:] or ["it says nothing"]
-        raise SetupError(
-            f"kubectl could not read {kind} {name} in namespace {namespace}: {says[0]}. "
-            "Look at the release's name (`helm list -A`) and at your rights."
-        )
-    found: dict[str, Any] = json.loads(done.stdout)
+        raise SetupError(f"`kubectl {' '.join(words[:5])}` failed: {says[0][:300]}")
+    return done.stdout
+
+
+def _read(kind: str, name: str, namespace: str) -> dict[str, str]:
+    found: dict[str, Any] = json.loads(kubectl("-n", namespace, "get", kind, name, "-o", "json"))
     return dict(found.get("data") or {})
