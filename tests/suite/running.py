@@ -6,14 +6,18 @@ Another command for an app-id (crash points) or further environment goes into th
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 
 import httpx
 import yaml
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from packs.payables.ledger import OrderRow
+from packs.payables.sampling import sample_books
 from quartet.contracts.base import Fields
 from quartet.packs.load import load
 from quartet.runtime.layout import HOST, DataFolder, repository
@@ -26,6 +30,8 @@ from services.toolbox.checker import problems
 from tests.suite.client import PACK, Client
 from tests.suite.here import quiet
 from tests.suite.invoices import AMPLE_BOOKS
+
+SEED_STEP = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -55,11 +61,25 @@ class Running:
 
     def ledger_problems(self) -> tuple[str, ...]:
         """Return what the toolbox's own checker finds wrong with the ledger."""
+        with self._ledger() as session:
+            return problems(session, load(PACK))
+
+    def unused(self, seed: int) -> int:
+        """Return the seed, or the next of a fixed row whose orders the ledger does not have yet.
+
+        Order numbers are few: two seeds may have one in common, and a vendor bills its own alone.
+        """
+        with self._ledger() as session:
+            taken = set(session.scalars(select(OrderRow.number)))
+        row = count(seed, SEED_STEP)
+        return next(s for s in row if not {o.number for o in sample_books(s).orders} & taken)
+
+    @contextmanager
+    def _ledger(self) -> Iterator[Session]:
         engine = connect(f"sqlite:///{self.data.root / 'toolbox' / 'ledger.db'}")
         with Session(engine) as session:
-            found = problems(session, load(PACK))
+            yield session
         engine.dispose()
-        return found
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from secrets import randbelow
 
 import pytest
 
+from services.coordinator.lost import STUCK
 from tests.suite.batches import (
     Batch,
     batch_of,
@@ -27,12 +28,14 @@ from tests.suite.invariants import Records
 from tests.suite.killing import TARGETS, Target, is_back, kill
 from tests.suite.running import Running
 
-pytestmark = [pytest.mark.runtime, pytest.mark.kill, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.runtime, pytest.mark.kill, pytest.mark.timeout(900)]
 FIXED_SEEDS = (1, 11, 369, 1032)
 KILLS, DOCUMENTS, AT_FIRST, TRIES = 6, 12, 6, 3
 MOVES_A_KILL = 9
 """State changes from one kill to the next: a batch of this size has about ten times as many."""
 ENDS_WITHIN_S = 90.0
+SETTLES_WITHIN_S = ENDS_WITHIN_S + STUCK.total_seconds()
+"""An activity that Dapr has lost is missed only after a while (docs/decisions/0038)."""
 
 
 @dataclass(frozen=True)
@@ -108,11 +111,11 @@ def test_whatever_is_killed_each_task_ends_once_and_each_payment_is_made_once(
     say(f"seed {seed}: repeat with QUARTET_KILL_SEED={seed}")
     records = Records(running.data)
     for attempt in range(TRIES):
-        batch = batch_of(seed + attempt * 10_000_000, f"kill-{seed}-{attempt}", DOCUMENTS)
+        batch = batch_of(running.unused(seed), f"kill-{seed}-{attempt}", DOCUMENTS)
         disturbed = Disturbed(running, records, batch)
         landed = disturbed.run(plan_of(seed))
         accepted = disturbed.accepted
-        views = client.batch_settled(batch.name, DOCUMENTS, ENDS_WITHIN_S)
+        views = client.batch_settled(batch.name, DOCUMENTS, SETTLES_WITHIN_S)
 
         assert records.problems(accepted, batch.name) == []
         assert batch.came_to(list(views.values())) == batch.expected()

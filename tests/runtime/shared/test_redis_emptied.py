@@ -18,7 +18,7 @@ ENDS_WITHIN_S = 120.0
 def test_each_accepted_task_ends_once_after_redis_was_emptied(
     running: Running, client: Client, moves: int
 ) -> None:
-    batch = batch_of(7_000_000 + moves, f"emptied-{moves}", DOCUMENTS)
+    batch = batch_of(running.unused(7_000_000 + moves), f"emptied-{moves}", DOCUMENTS)
     records = Records(running.data)
     load_books(client, batch)
     accepted = [insist(client, event) for event in prepared(client, batch)]
