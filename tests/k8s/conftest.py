@@ -12,7 +12,7 @@ from tests.k8s.release import Release
 from tests.suite.client import Client
 
 ALWAYS = ("readme", "install", "batch", "identity", "scaling", "rollout", "kills", "uninstall")
-DRILLS = ("rotation", "control_plane", "replicas", "restore", "refused", "swap")
+DRILLS = ("canary", "rotation", "control_plane", "replicas", "restore", "refused", "swap")
 """Longer ones, with `make drill`; the last two have releases of their own."""
 _ORDER = {
     f"test_{name}": n

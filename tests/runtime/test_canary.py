@@ -76,11 +76,11 @@ def test_a_canary_gets_no_task_before_somebody_gives_it_a_share(running: Running
     views = running.client.batch_settled("none", 2)
 
     assert {settler(views[task]) for task in tasks} == {BASE}
-    assert standing(running).percent == 0
+    assert standing(running.client).percent == 0
 
 
 def test_at_half_both_work_and_no_task_is_worked_on_by_both(running: Running) -> None:
-    set_to = canary(running, "set", CANARY, "50", "--why", "first half")
+    set_to = canary(running.client, "set", CANARY, "50", "--why", "first half")
     wanted = {pay(running, "half", to_canary=on): on for on in (True, False) * 4}
 
     views = running.client.batch_settled("half", len(wanted))
@@ -99,7 +99,7 @@ def test_at_half_both_work_and_no_task_is_worked_on_by_both(running: Running) ->
 def test_its_figures_stand_beside_those_of_its_base_with_the_cost_of_its_own_model(
     running: Running,
 ) -> None:
-    (one,) = canary(running, "status")["canaries"]
+    (one,) = canary(running.client, "status")["canaries"]
 
     assert (one["figures"]["subtasks"], one["figures"]["done"]) == (4, 4)
     assert (one["base"]["subtasks"], one["base"]["done"]) == (4, 4)
@@ -130,16 +130,16 @@ def test_a_change_of_the_share_is_on_record_with_its_person(running: Running) ->
 def test_rolled_back_new_tasks_go_to_the_base_and_the_canary_ends_what_it_has(
     running: Running,
 ) -> None:
-    canary(running, "promote", CANARY)
+    canary(running.client, "promote", CANARY)
     running.client.operate("pause_agent", {"app_id": CANARY, "why": "to have some under way"})
     before = [pay(running, "before") for _ in range(3)]
     before.append(pay_much(running, "before", "CANARY-HELD"))
-    eventually(lambda: standing(running).under_way == 4, 60)
+    eventually(lambda: standing(running.client).under_way == 4, 60)
 
-    canary(running, "rollback", CANARY, "--why", "it is slow")
+    canary(running.client, "rollback", CANARY, "--why", "it is slow")
     after = [pay(running, "after", to_canary=True) for _ in range(3)]
     views = running.client.batch_settled("after", 3)
-    left = standing(running)
+    left = standing(running.client)
 
     assert {settler(views[task]) for task in after} == {BASE}
     assert {v.shown for v in views.values()} == {"completed"}
@@ -152,7 +152,7 @@ def test_rolled_back_new_tasks_go_to_the_base_and_the_canary_ends_what_it_has(
     assert sorted(v.shown for v in views.values()) == ["completed"] * 3 + ["waiting"]
     view = approve(running, before[-1])
     assert (view.state, settler(view)) == ("completed", CANARY)
-    assert standing(running).under_way == 0
+    assert standing(running.client).under_way == 0
     assert callers(running, before) == {task: {CANARY} for task in before}
     assert running.ledger_problems() == ()
 

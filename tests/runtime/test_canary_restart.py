@@ -29,22 +29,22 @@ def test_a_canary_s_runs_end_on_its_new_code_and_its_held_proposals_when_it_is_g
     (prompts / "settle-invoice.md").write_text("A newer prompt.")
 
     with running_with_canary(tmp_path, BASE, {}) as first:
-        canary(first, "promote", CANARY)
+        canary(first.client, "promote", CANARY)
         held = pay_much(first, "held", "HELD-BY-A-CANARY")
         first.client.batch_settled("held", 1)
         first.client.operate("pause_agent", {"app_id": CANARY})
         under_way = pay(first, "under-way")
-        eventually(lambda: standing(first).under_way == 2, 60)
+        eventually(lambda: standing(first.client).under_way == 2, 60)
 
     with running_with_canary(tmp_path, BASE, {CANARY: {"QUARTET_PROMPTS": str(prompts)}}) as again:
-        assert standing(again).percent == 100
+        assert standing(again.client).percent == 100
         again.client.operate("resume_agent", {"app_id": CANARY})
         view = again.client.batch_settled("under-way", 1)[under_way]
         assert (view.shown, settler(view)) == ("completed", CANARY)
         assert callers(again, [under_way]) == {under_way: {CANARY}}
 
     with running_product(tmp_path) as without:
-        assert canary(without, "status") == {"canaries": []}
+        assert canary(without.client, "status") == {"canaries": []}
         view = approve(without, held)
         assert (view.state, settler(view)) == ("completed", CANARY)
         new = pay(without, "new")

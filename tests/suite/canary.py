@@ -15,6 +15,7 @@ from quartet.packs.canary import canary_of
 from quartet.trust.digest import task_id
 from services.coordinator.choosing import falls_to
 from tests.suite.approving import decider, ended
+from tests.suite.client import Client
 from tests.suite.invoices import clean_invoice, renumbered, sample
 from tests.suite.running import Running
 
@@ -23,12 +24,12 @@ CANARY = canary_of(BASE)
 NUMBERS = count(1)
 
 
-def canary(running: Running, *words: str) -> Any:
-    """Run `quartet canary ...` as the local operator; return what it says as JSON."""
+def canary(client: Client, *words: str) -> Any:
+    """Run `quartet canary ...` as the operator of the client; return what it says as JSON."""
     said = subprocess.run(
         [
             *(str(Path(sys.executable).parent / "quartet"), "canary", *words),
-            *("--json", "--data", str(running.data.root)),
+            *("--json", "--data", str(client.data.root)),
         ],
         env=os.environ,
         capture_output=True,
@@ -40,9 +41,9 @@ def canary(running: Running, *words: str) -> Any:
     return json.loads(said.stdout)
 
 
-def standing(running: Running) -> CanaryView:
+def standing(client: Client) -> CanaryView:
     """Return the canary as the console shows it."""
-    answer = running.client.http.get("/canaries")
+    answer = client.http.get("/canaries")
     assert answer.is_success, answer.text
     (one,) = Canaries.model_validate_json(answer.content).canaries
     return one
