@@ -42,7 +42,8 @@ def server(binaries: Path) -> Iterator[Path]:
         )
 
     data = str(folder / "data")
-    options = f"-k {folder} -c listen_addresses= -c fsync=off -c max_connections=100"
+    careless = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c autovacuum=off"
+    options = f"-k {folder} -c listen_addresses= -c max_connections=100 {careless}"
     try:
         run("initdb", "-D", data, "-U", OWNER, "-A", "trust", "-E", "UTF8", "--no-sync")
         run("pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
