@@ -4,6 +4,7 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from quartet.runtime.layout import DataFolder
 def main(
     *,
     quick: Annotated[bool, typer.Option(help="A few tasks of each: whether all works.")] = False,
+    held: Annotated[int, typer.Option(help="Tasks that wait for a person (2 a second).")] = 0,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file too.")] = None,
 ) -> None:
     """Measure the suite beside a bare Dapr task; stops everything at the end."""
@@ -29,10 +31,13 @@ def main(
         if not text.startswith("waiting for"):
             typer.echo(f"{time.monotonic() - begun:6.1f} s  {text}", err=True)
 
+    extent = QUICK if quick else FULL
+    if held:
+        extent = replace(extent, held=held)
     folder = Path(tempfile.mkdtemp(prefix="quartet-bench-"))
     folder.chmod(0o711)  # services have users of their own
     try:
-        report = Session(DataFolder(folder), QUICK if quick else FULL, say).run()
+        report = Session(DataFolder(folder), extent, say).run()
     except SetupError as problem:
         typer.echo(f"{problem} (logs: {folder / 'logs'})", err=True)
         raise typer.Exit(1) from problem
