@@ -1,6 +1,7 @@
 """`python -m bench`: measure speed and size on a fresh suite, print tables, stop everything."""
 
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ def main(
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file too.")] = None,
 ) -> None:
     """Measure the suite beside a bare Dapr task; stops everything at the end."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # stop all first
     begun = time.monotonic()
 
     def say(text: str) -> None:
