@@ -77,9 +77,11 @@ class Running:
     @contextmanager
     def _ledger(self) -> Iterator[Session]:
         engine = connect(f"sqlite:///{self.data.root / 'toolbox' / 'ledger.db'}")
-        with Session(engine) as session:
-            yield session
-        engine.dispose()
+        try:
+            with Session(engine) as session:
+                yield session
+        finally:
+            engine.dispose()
 
 
 @contextmanager
