@@ -22,6 +22,7 @@ from quartet.runtime.layout import DataFolder
 def main(
     *,
     quick: Annotated[bool, typer.Option(help="A few tasks of each: whether all works.")] = False,
+    governance: Annotated[bool, typer.Option(help="Only what governance costs.")] = False,
     held: Annotated[int, typer.Option(help="Tasks that wait for a person (2 a second).")] = 0,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file too.")] = None,
 ) -> None:
@@ -39,7 +40,7 @@ def main(
     folder = Path(tempfile.mkdtemp(prefix="quartet-bench-"))
     folder.chmod(0o711)  # services have users of their own
     try:
-        report = Session(DataFolder(folder), extent, say).run()
+        report = Session(DataFolder(folder), extent, say).run(only_governance=governance)
     except SetupError as problem:
         typer.echo(f"{problem} (logs: {folder / 'logs'})", err=True)
         raise typer.Exit(1) from problem

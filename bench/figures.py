@@ -167,21 +167,21 @@ class GateTime(Contract):
 
 
 class Held(Contract):
-    """What so many tasks that wait for a person take, beside the suite before them."""
+    """What the services take while so many tasks wait for a person."""
 
     tasks: int
-    pss_mib_before: float
-    pss_mib_after: float
-    threads_before: int
-    threads_after: int
+    pss_mib: float
+    threads: int
 
 
 class Governed(Contract):
     """What governance costs, beside the same toolbox with its gate open, in turns."""
 
     gate: GateTime
-    commit_p50_ms: float
-    """Of `commit` at the coordinator: both sidecars, the gate, one durable transaction."""
+    commit: Latency
+    """Of `commit` at the coordinator, one task at a time: both sidecars, gate, transaction."""
+    commit_in_batch: Latency
+    """The same while a batch is under way: commits wait for each other and for a core."""
     governed: Latency
     open: Latency
     batch: int
@@ -189,7 +189,8 @@ class Governed(Contract):
     open_batch_s: tuple[float, ...]
     verified_per_s: float
     """Audit records verified a second, offline."""
-    held: Held
+    held: tuple[Held, ...]
+    """None, then more and more."""
 
 
 class Report(Contract):
@@ -197,6 +198,7 @@ class Report(Contract):
 
     machine: Machine
     command: str
-    alone: Alone
-    beside: Beside
+    alone: Alone | None = None
+    """None, as is ``beside``, where only governance was measured."""
+    beside: Beside | None = None
     governed: Governed

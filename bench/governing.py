@@ -4,8 +4,8 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 
 import psutil
 
@@ -29,16 +29,18 @@ def governed(started: Started, extent: Extent, say: Say) -> Governed:
     with closing(Tasks(started)) as tasks:
         for _ in range(3):
             run_one(tasks)
-        closed, opened, batches = _in_turns(started, tasks, extent, say)
+        commits = _Commits(started.data.root / COMMITS)
+        closed, opened, batches = _in_turns(started, tasks, commits, extent, say)
         say(f"the gate in process, {extent.gate_calls} calls")
         gate = timed(started.data, extent.gate_calls)
         say("verifying an export of the audit")
         rate = _verified_per_s(started)
         say(f"{extent.held} tasks that wait for a person")
-        held = _held(started, tasks, extent.held)
+        held = tuple(_held(started, tasks, extent.held))
     return Governed(
         gate=gate,
-        commit_p50_ms=median(_commits(started)) * 1000,
+        commit=latency_of(commits.single),
+        commit_in_batch=latency_of(commits.in_batch),
         governed=latency_of(closed),
         open=latency_of(opened),
         batch=extent.batch,
@@ -49,8 +51,24 @@ def governed(started: Started, extent: Extent, say: Say) -> Governed:
     )
 
 
+@dataclass
+class _Commits:
+    """How long commits took with the gate governing, alone and in batches, seconds."""
+
+    path: Path
+    single: list[float] = field(default_factory=list)
+    in_batch: list[float] = field(default_factory=list)
+    _seen: int = 0
+
+    def new(self) -> list[float]:
+        """Return those since the last call."""
+        found = [json.loads(line) for line in self.path.read_text().splitlines()]
+        new, self._seen = found[self._seen :], len(found)
+        return new
+
+
 def _in_turns(
-    started: Started, tasks: Tasks, extent: Extent, say: Say
+    started: Started, tasks: Tasks, commits: _Commits, extent: Extent, say: Say
 ) -> tuple[list[float], list[float], tuple[tuple[float, ...], tuple[float, ...]]]:
     """Run single tasks and batches with the gate governing and open, one after the other."""
     single: tuple[list[float], list[float]] = ([], [])
@@ -59,8 +77,13 @@ def _in_turns(
         say(f"turn {turn + 1} of {extent.turns}: governed, then open")
         for which in (0, 1):
             with _gate(started, is_open=bool(which)):
+                commits.new()
                 single[which].extend(run_one(tasks).took for _ in range(max(extent.rounds // 4, 2)))
+                alone = commits.new()
                 batches[which].append(_span(tasks.prepare(extent.batch)()))
+                if which == 0:
+                    commits.single += alone
+                    commits.in_batch += commits.new()
     return single[0], single[1], (tuple(batches[0]), tuple(batches[1]))
 
 
@@ -81,11 +104,6 @@ def _gate(started: Started, *, is_open: bool) -> Iterator[None]:
         flag.unlink()
 
 
-def _commits(started: Started) -> list[float]:
-    path: Path = started.data.root / COMMITS
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
 def _verified_per_s(started: Started) -> float:
     """Export the audit of the suite as it is, verify it offline; return records a second."""
     path = started.data.root / "bench-audit.jsonl"
@@ -99,24 +117,17 @@ def _verified_per_s(started: Started) -> float:
     return found.records / passed
 
 
-def _held(started: Started, tasks: Tasks, times: int) -> Held:
-    """Submit so many unsigned tasks, wait until all wait for a person, and look at the suite."""
-    before = _weight(started)
-    tasks.hold(times)
-    after = _weight(started)
-    return Held(
-        tasks=times,
-        pss_mib_before=before[0],
-        pss_mib_after=after[0],
-        threads_before=before[1],
-        threads_after=after[1],
-    )
+def _held(started: Started, tasks: Tasks, times: int) -> Iterator[Held]:
+    """Look at the suite while none, a tenth, half and all of so many tasks wait for a person.
 
-
-def _weight(started: Started) -> tuple[float, int]:
-    """Return the PSS in MiB and the threads of all services."""
-    threads = sum(_threads(process) for kind, process in kinds(started) if kind == APPS)
-    return memory(started)[APPS].pss_mib, threads
+    What pools fill once is there at the tenth; what a waiting task takes goes on growing.
+    """
+    held = 0
+    for wanted in sorted({0, times // 10, times // 2, times}):
+        tasks.hold(wanted - held)
+        held = wanted
+        threads = sum(_threads(process) for kind, process in kinds(started) if kind == APPS)
+        yield Held(tasks=held, pss_mib=memory(started)[APPS].pss_mib, threads=threads)
 
 
 def _threads(process: psutil.Process) -> int:

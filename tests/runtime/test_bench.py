@@ -47,6 +47,7 @@ def test_a_quick_bench_prints_its_tables_and_leaves_nothing_running(tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert [title for title in TITLES if title not in done.stdout] == []
     report = Report.model_validate_json(figures.read_text())
+    assert report.beside is not None
     assert all(one.burst.completed == one.burst.tasks for one in report.beside.contenders)
     assert [p for p in psutil.process_iter() if mentions(p, str(folder))] == []
     assert list(folder.iterdir()) == []
