@@ -36,6 +36,16 @@
 {{- end }}
 {{- end -}}
 
+{{/* What the console is told in files: whom to tell of what, and who people are elsewhere. */}}
+{{- define "quartet.console.files" -}}
+{{- $files := dict -}}
+{{- with .Values.console.notices }}{{ $_ := set $files "notices.yaml" . }}{{ end -}}
+{{- if .Values.people.issuer -}}
+{{- with .Values.people.listed }}{{ $_ := set $files "people.yaml" . }}{{ end -}}
+{{- end -}}
+{{- with $files }}{{ toYaml . }}{{ end -}}
+{{- end -}}
+
 {{- define "quartet.databaseEnv" -}}
 {{- $one := get .root.Values.databases .name -}}
 - name: QUARTET_{{ upper .name }}_URL
@@ -98,7 +108,9 @@
 {{- $wanted = append $wanted (printf "%s/%s" (get $plural .kind) .metadata.name) -}}
 {{- end -}}
 {{- end -}}
-{{- dict "namespace" .root.Release.Namespace "content" (include "quartet.content" .root) "resources" $wanted | toJson -}}
+{{- $gate := dict "namespace" .root.Release.Namespace "content" (include "quartet.content" .root) "resources" $wanted -}}
+{{- with .app.database }}{{ $_ := set $gate "database" (printf "QUARTET_%s_URL" (upper .)) }}{{ end -}}
+{{- toJson $gate -}}
 {{- end -}}
 
 {{- define "quartet.app.annotations" -}}
@@ -175,6 +187,10 @@ livenessProbe:
 - name: models
   configMap: {name: {{ $full }}-models}
 {{- end }}
+{{- if and (eq .id "console") (include "quartet.console.files" .root) }}
+- name: console
+  configMap: {name: {{ $full }}-console}
+{{- end }}
 {{- with .own.extraVolumes }}
 {{ toYaml . }}
 {{- end }}
@@ -186,7 +202,12 @@ livenessProbe:
 - {name: tmp, mountPath: /tmp}
 - {name: trust, mountPath: /data/trust, readOnly: true}
 {{- if eq .id "console" }}
+{{- if not .root.Values.people.issuer }}
 - {name: trust, mountPath: /data/people.yaml, subPath: people.yaml, readOnly: true}
+{{- end }}
+{{- range $name, $_ := include "quartet.console.files" .root | fromYaml }}
+- {name: console, mountPath: /data/{{ $name }}, subPath: {{ $name }}, readOnly: true}
+{{- end }}
 {{- end }}
 {{- if .files }}
 - {name: files, mountPath: /data/{{ .id }}}

@@ -47,18 +47,21 @@
 {{- $base := .app.canaryOf | default .id -}}
 {{- $own := mergeOverwrite (deepCopy $values.defaults) (get $values.apps $base | default dict | deepCopy) -}}
 {{- if .app.canaryOf -}}
-{{- $own = mergeOverwrite $own (get $values.canaries $base | default dict | deepCopy) -}}
+{{- $other := get $values.canaries $base | default dict | deepCopy -}}
+{{- /* An image of its own is that image: no tag or digest of the base's stands beside it. */ -}}
+{{- if $other.image -}}{{- $own = omit $own "image" -}}{{- end -}}
+{{- $own = mergeOverwrite $own $other -}}
 {{- end -}}
 {{- toYaml $own -}}
 {{- end -}}
 
-{{/* The image of an app-id: its own digest or tag, else that of all. */}}
+{{/* The image of an app-id: its own digest or tag, else those of all. */}}
 {{- define "quartet.canaries.image" -}}
 {{- $own := .own.image | default dict -}}
 {{- $repository := $own.repository | default .root.Values.image.repository -}}
 {{- if $own.digest -}}{{ $repository }}@{{ $own.digest }}
 {{- else if $own.tag -}}{{ $repository }}:{{ $own.tag }}
-{{- else -}}{{ include "quartet.image" .root }}{{- end -}}
+{{- else -}}{{ $repository }}{{ include "quartet.image" .root | trimPrefix .root.Values.image.repository }}{{- end -}}
 {{- end -}}
 
 {{/* Every app knows which specialists have a canary; . is as in quartet.app.env. */}}

@@ -11,6 +11,20 @@
 {{- fail (printf "apps.%s: pack %s has no such app-id; it has %s." $id $.Values.pack ((include "quartet.suite" $ | fromJson).apps | keys | sortAlpha | join ", ")) -}}
 {{- end -}}
 {{- end -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" (include "quartet.fullname" .)) -}}
+{{- fail (printf "Services cannot be called %q...: give a release name, or fullnameOverride, of small letters, digits and hyphens that begins with a letter." (include "quartet.fullname" .)) -}}
+{{- end -}}
+{{- range $id, $app := (include "quartet.suite" . | fromJson).apps -}}
+{{- $scaling := (include "quartet.canaries.own" (dict "root" $ "id" $id "app" $app) | fromYaml).autoscaling -}}
+{{- if gt (int $scaling.minReplicas) (int $scaling.maxReplicas) -}}
+{{- fail (printf "apps.%s.autoscaling: minReplicas %v is more than maxReplicas %v." $id $scaling.minReplicas $scaling.maxReplicas) -}}
+{{- end -}}
+{{- end -}}
+{{- range $key, $_ := .Values.podAnnotations -}}
+{{- if has $key (list "dapr.io/app-id" "dapr.io/enabled" "dapr.io/config" "dapr.io/app-port" "dapr.io/app-protocol" "dapr.io/api-token-secret" "dapr.io/app-token-secret" "dapr.io/env-from-secret" "dapr.io/enable-native-sidecar" "dapr.io/disable-builtin-k8s-secret-store" "dapr.io/sidecar-listen-addresses" "dapr.io/log-level" "dapr.io/log-as-json" "dapr.io/graceful-shutdown-seconds" "dapr.io/enable-metrics" "dapr.io/max-body-size" "dapr.io/read-buffer-size" "dapr.io/sidecar-cpu-request" "dapr.io/sidecar-cpu-limit" "dapr.io/sidecar-memory-request" "dapr.io/sidecar-memory-limit") -}}
+{{- fail (printf "podAnnotations.%s: the chart sets this one itself; other annotations of Dapr may stand there." $key) -}}
+{{- end -}}
+{{- end -}}
 {{- range $id := list "toolbox" "coordinator" -}}
 {{- $own := mergeOverwrite (deepCopy $.Values.defaults) (get $.Values.apps $id | default dict) -}}
 {{- $most := ternary $own.autoscaling.maxReplicas $own.replicas $own.autoscaling.enabled | int -}}
@@ -61,6 +75,16 @@
 {{- end -}}
 {{- if and (eq .Values.broker.type "kafka") (not .Values.broker.kafka.brokers) -}}
 {{- fail "There is no Kafka: give broker.kafka.brokers (host:port)." -}}
+{{- end -}}
+{{- if and .Values.devStores.enabled .Values.redis.existingSecret -}}
+{{- fail "Two Redis: devStores.enabled brings one, redis.existingSecret names another. Give one of them." -}}
+{{- end -}}
+{{- if .Values.devStores.enabled -}}
+{{- range $name, $one := .Values.databases -}}
+{{- if $one.existingSecret -}}
+{{- fail (printf "Two Postgres: devStores.enabled brings one, databases.%s.existingSecret names another. Give one of them." $name) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- if not .Values.devStores.enabled -}}
 {{- if or (eq .Values.state.type "redis") (eq .Values.broker.type "redis") -}}

@@ -1,14 +1,29 @@
-{{/* What the keys program is to make, as JSON. */}}
+{{/* The app-ids of the release, and all that it may have had: a canary comes and goes. */}}
+{{- define "quartet.keys.apps" -}}
+{{- keys (include "quartet.suite" . | fromJson).apps | sortAlpha | toJson -}}
+{{- end -}}
+
+{{- define "quartet.keys.everyApp" -}}
+{{- $all := include "quartet.keys.apps" . | fromJsonArray -}}
+{{- range $id, $app := (include "quartet.suite" . | fromJson).apps -}}
+{{- if and (eq $app.service "specialist") (not $app.canaryOf) -}}
+{{- $all = append $all (printf "%s-canary" $id) -}}
+{{- end -}}
+{{- end -}}
+{{- $all | uniq | sortAlpha | toJson -}}
+{{- end -}}
+
+{{/* What the keys program is to make or remove, as JSON; . is {root, apps}. */}}
 {{- define "quartet.keys.plan" -}}
-{{- $suite := include "quartet.suite" . | fromJson -}}
+{{- $values := .root.Values -}}
 {{- $plan := dict
-      "prefix" (include "quartet.fullname" .)
-      "namespace" .Release.Namespace
-      "instance" .Release.Name
-      "apps" (keys $suite.apps | sortAlpha)
-      "issuer" (empty .Values.people.issuer)
-      "stores" .Values.devStores.enabled
-      "databases" (keys .Values.databases | sortAlpha) -}}
+      "prefix" (include "quartet.fullname" .root)
+      "namespace" .root.Release.Namespace
+      "instance" .root.Release.Name
+      "apps" .apps
+      "issuer" (empty $values.people.issuer)
+      "stores" $values.devStores.enabled
+      "databases" (keys $values.databases | sortAlpha) -}}
 {{- toJson $plan -}}
 {{- end -}}
 
@@ -16,7 +31,7 @@
 {{- define "quartet.keys.secrets" -}}
 {{- $full := include "quartet.fullname" . -}}
 {{- $names := list (printf "%s-notices" $full) (printf "%s-client" $full) (printf "%s-issuer" $full) -}}
-{{- range $id, $_ := (include "quartet.suite" . | fromJson).apps -}}
+{{- range $id := include "quartet.keys.everyApp" . | fromJsonArray -}}
 {{- range list "api" "app" "signing" -}}
 {{- $names = append $names (printf "%s-%s-%s" $full $id .) -}}
 {{- end -}}

@@ -32,7 +32,8 @@ metadata:
 {{- else -}}
 type: redis-streams
 metadata:
-  address: {{ include "quartet.redisHost" .root | quote }}
+  # KEDA looks from a namespace of its own.
+  address: {{ ternary (printf "%s-redis.%s.svc:6379" (include "quartet.fullname" .root) .root.Release.Namespace) $values.redis.host $values.devStores.enabled | quote }}
   username: {{ $values.redis.username | quote }}
   stream: {{ .topic }}
   consumerGroup: {{ .id }}
