@@ -37,7 +37,9 @@ def rotate_keys(
 
 @keys_app.command("fetch")
 def fetch_keys(
-    release: Annotated[str, typer.Argument(metavar="RELEASE", help="Of `helm install`.")],
+    release: Annotated[
+        str, typer.Argument(metavar="RELEASE", help="Of `helm install`, or its fullnameOverride.")
+    ],
     namespace: Annotated[str, typer.Option("--namespace", "-n", help="Where it is.")] = "default",
     data: Data = None,
 ) -> None:

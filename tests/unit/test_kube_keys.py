@@ -12,7 +12,7 @@ import pytest
 
 from quartet.runtime.errors import SetupError
 from quartet.runtime.kube.api import Api, ApiAway
-from quartet.runtime.kube.gate import CONTENT, Gate, databases, unreachable, wait
+from quartet.runtime.kube.gate import CONTENT, Gate, checked, unreachable, wait
 from quartet.runtime.kube.gate import main as gate_main
 from quartet.runtime.kube.keys import ROTATE, Keys
 from quartet.runtime.kube.plan import Plan
@@ -201,6 +201,21 @@ def test_all_that_was_made_is_removed(
     assert server.objects == {}
 
 
+def test_what_somebody_else_made_is_neither_overwritten_nor_removed(
+    server: Server, run: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    run()
+    theirs = server.named("secrets", "q-planner-api")
+    del theirs["metadata"]["labels"]
+    server.named("configmaps", "q-trust")["data"]["webhooks.jwks.json"] = '{"keys": []}'
+
+    run(NOW + 86_400)
+    assert server.named("configmaps", "q-trust")["data"]["webhooks.jwks.json"] == '{"keys": []}'
+
+    Keys(PLAN, api_of(server), DataFolder(tmp_path / "other")).remove()
+    assert list(server.objects.values()) == [theirs]
+
+
 def test_the_gate_wants_each_resource_of_its_own_release(server: Server) -> None:
     gate = Gate(namespace="suite", content="new", resources=("components/a", "components/b"))
     base = "/apis/dapr.io/v1alpha1/namespaces/suite/components"
@@ -222,14 +237,33 @@ def test_waiting_ends_with_what_is_still_lacking() -> None:
 
 
 def test_a_database_that_is_away_is_told_without_its_password() -> None:
-    url = "postgresql+psycopg://me:hidden@127.0.0.1:1/mine"
-    env = {"QUARTET_LEDGER_URL": url, "OTHER": "x"}
+    url = checked("QUARTET_LEDGER_URL", "postgresql+psycopg://me:hidden@127.0.0.1:1/mine")
 
-    assert databases(env) == {"QUARTET_LEDGER_URL": url}
     says = unreachable(url)
     assert "127.0.0.1" in says
     assert "hidden" not in says
-    assert unreachable("sqlite:///x") == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("", "QUARTET_LEDGER_URL has to be postgresql+psycopg://"),
+        ("postgres://me:hidden@db/mine", "has to be postgresql+psycopg://"),
+        ("postgresql://me:hidden@db/mine", "has to be postgresql+psycopg://"),
+        ("sqlite:///x", "has to be postgresql+psycopg://"),
+        ("postgresql+psycopg://me:hid@den@db/mine", "percent-encoded"),
+        ("postgresql+psycopg://me:hidden@db", "cannot be taken apart"),
+    ],
+)
+def test_a_url_that_no_service_could_use_is_refused_without_a_part_of_it(
+    url: str, says: str
+) -> None:
+    with pytest.raises(SetupError) as refused:
+        checked("QUARTET_LEDGER_URL", url)
+
+    assert says in str(refused.value)
+    assert "hid" not in str(refused.value)
+    assert "den" not in str(refused.value)
 
 
 def test_a_pod_that_was_made_without_a_sidecar_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,34 +5,41 @@ from QUARTET_<NAME>_URL, the owner's password from POSTGRES_PASSWORD.
 """
 
 import os
+import re
 import sys
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL
 
 from quartet.runtime.errors import SetupError
-from quartet.runtime.kube.gate import databases, unreachable, wait
+from quartet.runtime.kube.gate import checked, unreachable, wait
 
 OWNER = "postgres"
 
 
 def main() -> None:
     """Make what is missing; exits with one line when it cannot."""
-    wanted = [make_url(url) for url in databases(os.environ).values()]
-    if not wanted or "POSTGRES_PASSWORD" not in os.environ:
+    named = {n: url for n, url in os.environ.items() if re.fullmatch(r"QUARTET_[A-Z]+_URL", n)}
+    if not named or "POSTGRES_PASSWORD" not in os.environ:
         sys.exit("Give POSTGRES_PASSWORD and the QUARTET_..._URL of each database.")
+    try:
+        wanted = [checked(name, url) for name, url in named.items()]
+        make_all(wanted, os.environ["POSTGRES_PASSWORD"])
+    except SetupError as error:
+        sys.exit(str(error))
+
+
+def make_all(wanted: list[URL], password: str) -> None:
+    """Make roles and databases as the owner, once Postgres answers; prints what was done."""
     owner = wanted[0].set(
         drivername="postgresql",
         username=OWNER,
-        password=os.environ["POSTGRES_PASSWORD"],
+        password=password,
         database=OWNER,
     )
+    wait(lambda: unreachable(owner), "look at the pod of Postgres")
     own = owner.render_as_string(hide_password=False)
-    try:
-        wait(lambda: unreachable(own), "look at the pod of Postgres")
-    except SetupError as error:
-        sys.exit(str(error))
     with psycopg.connect(own, autocommit=True) as connection:
         for one in wanted:
             print(make(connection, one))  # noqa: T201 - the pod's log

@@ -14,7 +14,8 @@ from typing import Any
 
 import psycopg
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from quartet.runtime.errors import SetupError
 from quartet.runtime.kube.api import Api, ApiAway
@@ -22,6 +23,8 @@ from quartet.runtime.kube.api import Api, ApiAway
 CONTENT = "quartet.dev/content"
 WITHIN_S = 120.0
 EVERY_S = 0.5
+DRIVER = "postgresql+psycopg"
+IN_SECRET = "Correct it in its Secret."  # noqa: S105 - says where
 NO_SIDECAR = (
     "Dapr's injector left this pod without a sidecar: delete the pod. Under load it does that "
     "where Dapr was installed without dapr_sidecar_injector.webhookFailurePolicy=Fail."
@@ -36,6 +39,8 @@ class Gate(BaseModel):
     """The digest of the release."""
     resources: tuple[str, ...]
     """Plural and name of each Dapr resource, `components/pubsub`."""
+    database: str = ""
+    """The variable with the URL of the app's database, if it has one."""
 
     def lacking(self, api: Api) -> list[str]:
         """Return what is not there yet, or of another release."""
@@ -52,8 +57,10 @@ def main() -> None:
         gate = Gate.model_validate_json(os.environ.get("QUARTET_GATE", ""))
         api = Api.of_this_pod()
         wait(lambda: _missing(gate, api), "apply the chart again")
-        for name, url in databases(os.environ).items():
-            wait(lambda url=url: unreachable(url), f"look at the database and the Secret of {name}")  # type: ignore[misc]
+        if gate.database:
+            url = checked(gate.database, os.environ.get(gate.database, ""))
+            advice = f"look at the database and the Secret of {gate.database}"
+            wait(lambda: unreachable(url), advice)
     except (SetupError, ValidationError) as error:
         sys.exit(str(error))
 
@@ -71,19 +78,24 @@ def wait(lacks: Callable[[], str], advice: str, within_s: float = WITHIN_S) -> N
         time.sleep(EVERY_S)
 
 
-def databases(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the database of this pod by the name of its setting, if it has one."""
-    return {name: url for name, url in env.items() if name.endswith("_URL") and "://" in url}
-
-
-def unreachable(url: str) -> str:
-    """Return why a database cannot be used, or nothing; never its password."""
+def checked(name: str, url: str) -> URL:
+    """Return a URL that the suite can use; raises SetupError, never with a part of it."""
     try:
         given = make_url(url)
-    except ValueError:
-        return "the URL of the database is none"
-    if given.get_backend_name() != "postgresql":
-        return ""
+    except (ArgumentError, ValueError):
+        given = None
+    if given is None or given.drivername != DRIVER:
+        raise SetupError(f"{name} has to be {DRIVER}://user:password@host:5432/name. {IN_SECRET}")
+    if url.count("@") > 1 or not given.host or not given.database:
+        raise SetupError(
+            f"{name} cannot be taken apart: what is no letter or digit in user and password has to "
+            f"be percent-encoded (@ is %40, # is %23, / is %2F). {IN_SECRET}"
+        )
+    return given
+
+
+def unreachable(given: URL) -> str:
+    """Return why a database cannot be used, or nothing; never its password."""
     plain = given.set(drivername="postgresql").render_as_string(hide_password=False)
     try:
         with psycopg.connect(plain, connect_timeout=5) as connection:

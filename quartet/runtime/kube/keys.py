@@ -23,6 +23,8 @@ from quartet.runtime.service_keys import publish_keys, rotate
 ROTATE = "quartet.dev/rotate"
 """An annotation on a signing Secret: `now` for a new seed, `leaked` to revoke the old one too."""
 
+MANAGED_BY, MAKER = "app.kubernetes.io/managed-by", "quartet-keys"
+
 
 class Keys:
     """The secrets of one release, seen through a data folder that is thrown away."""
@@ -47,12 +49,13 @@ class Keys:
         return [*done, *self._publish(trust)]
 
     def remove(self) -> list[str]:
-        """Remove all that was made."""
-        kept = [one.name for one in self._plan.secrets(self._data)]
-        for name in kept:
-            self._api.delete(f"{self._path('secrets')}/{name}")
+        """Remove all that was made here; what somebody else made stays."""
+        named = [f"{self._path('secrets')}/{k.name}" for k in self._plan.secrets(self._data)]
+        found = [path for path in named if _is_ours(self._api.get(path))]
+        for path in found:
+            self._api.delete(path)
         self._api.delete(f"{self._path('configmaps')}/{self._plan.trust}")
-        return [f"removed {len(kept)} Secrets and the ConfigMap {self._plan.trust}"]
+        return [f"removed {len(found)} Secrets and the ConfigMap {self._plan.trust}"]
 
     def _read(self) -> Document | None:
         for kept in self._plan.secrets(self._data):
@@ -100,7 +103,9 @@ class Keys:
         return [f"made {len(made)} Secrets: {', '.join(made)}"] if made else []
 
     def _publish(self, trust: Document | None) -> list[str]:
-        texts = {p.name: p.read_text(encoding="utf-8") for p in public_files(self._data)}
+        """Publish our files beside what others put there (the keys of senders of webhooks)."""
+        texts = dict((trust or {}).get("data") or {})
+        texts |= {p.name: p.read_text(encoding="utf-8") for p in public_files(self._data)}
         if trust is None:
             body = self._object("ConfigMap", self._plan.trust) | {"data": texts}
             if not self._api.create(self._path("configmaps"), body):
@@ -119,7 +124,7 @@ class Keys:
         labels = {
             "app.kubernetes.io/name": "quartet",
             "app.kubernetes.io/instance": self._plan.instance,
-            "app.kubernetes.io/managed-by": "quartet-keys",
+            MANAGED_BY: MAKER,
         }
         metadata = {"name": name, "namespace": self._plan.namespace, "labels": labels}
         return {"apiVersion": "v1", "kind": kind, "metadata": metadata}
@@ -150,6 +155,11 @@ def _write_out(kept: Kept, found: Document) -> None:
                 f"Secret {kept.name} has no {key!r}. Add it, or delete the Secret to have it made."
             )
         write_secret(path, base64.b64decode(value).decode())
+
+
+def _is_ours(found: Document | None) -> bool:
+    labels = (found or {}).get("metadata", {}).get("labels") or {}
+    return bool(labels.get(MANAGED_BY) == MAKER)
 
 
 def _encoded(path: Path) -> str:
