@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from quartet.contracts.base import Base64, Contract, Digest, Fields, Line, Name, TaskId
+from quartet.contracts.text import Legible
 
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """A node of the Merkle tree (SHA-256), hexadecimal."""
@@ -13,7 +14,7 @@ Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 class Act(Contract):
     """An act of the caller's own, for the record; the same ``id`` again is recorded once."""
 
-    id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    id: Annotated[str, StringConstraints(min_length=1, max_length=200), Legible]
     kind: Name
     task: TaskId | None = None
     body: Fields = Field(default_factory=dict)
@@ -86,8 +87,8 @@ class Alarm(Contract):
 class Acknowledgement(Contract):
     """A person lets signing go on from the audit as it is now, and says why."""
 
-    by: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-    why: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+    by: Annotated[str, StringConstraints(min_length=1, max_length=200), Legible]
+    why: Annotated[str, StringConstraints(min_length=1, max_length=300), Legible]
 
 
 class AuditState(Contract):

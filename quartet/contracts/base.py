@@ -16,6 +16,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from quartet.contracts.text import Kept, Legible
+
 
 class Contract(BaseModel):
     """A message that crosses a process: immutable, closed, validated once at the edge."""
@@ -53,8 +55,10 @@ TaskId = Annotated[str, StringConstraints(pattern=r"^t-[0-9a-f]{24}$")]
 """A hash of the submitting event's source and id; also the workflow instance id."""
 ValueId = Annotated[str, StringConstraints(pattern=r"^val-[0-9a-f]{16}$")]
 """An immutable value in the toolbox, unique within its task."""
-Line = Annotated[str, StringConstraints(max_length=500)]
+Line = Annotated[str, StringConstraints(max_length=500), Legible]
 """One line of text for people."""
+KeptText = Annotated[str, Kept]
+"""What is kept of a thing that was refused; see ``storable``."""
 Money = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,15}\.[0-9]{2}$")]
 """An amount with exactly two decimals, as a string: no float ever holds money."""
 Usd = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9})?$")]
@@ -74,6 +78,7 @@ __all__ = [
     "Fields",
     "Instant",
     "Json",
+    "KeptText",
     "Line",
     "Money",
     "Name",

@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args
 
-from quartet.contracts.base import Contract, Line, Name, TaskId
+from quartet.contracts.base import Contract, KeptText, Line, Name, TaskId
 from quartet.contracts.failure import Failure
 from quartet.contracts.task import TaskState
 
@@ -49,9 +49,12 @@ class TaskEnded(Contract):
 
 
 class DeadLetter(Contract):
-    """An event that could not be handled, with the reason; ``body`` is what came, as text."""
+    """An event that could not be handled, with the reason; ``body`` is what came, as text.
+
+    What no database can keep of it (NUL, lone surrogates) is shown by a sign: see ``storable``.
+    """
 
     topic: str
     reason: Failure
-    body: str
+    body: KeptText
     at: str

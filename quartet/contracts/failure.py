@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from quartet.contracts.base import Contract, Line, Name
+from quartet.contracts.base import Contract, KeptText, Line, Name
 
 Cause = Literal["model", "tool", "network", "policy", "data"]
 Advice = Literal["retry-now", "retry-later", "retry-changed", "abandon"]
@@ -15,8 +15,8 @@ class Failure(Contract):
     what to do; ``after_s`` is the least wait before a retry, in seconds.
     """
 
-    title: str
-    detail: str
+    title: KeptText
+    detail: KeptText
     cause: Cause
     advice: Advice
     after_s: float | None = None
@@ -26,9 +26,9 @@ class Problem(Contract):
     """An RFC 9457 problem document (``application/problem+json``) with our two extensions."""
 
     type: str = "about:blank"
-    title: str
+    title: KeptText
     status: int
-    detail: str
+    detail: KeptText
     instance: str | None = None
     cause: Cause
     advice: Advice

@@ -9,9 +9,10 @@ from pydantic import Field, StringConstraints
 from quartet.contracts.base import Contract, Digest, Line, Name
 from quartet.contracts.failure import Refusal
 from quartet.contracts.task import MAX_SUBTASKS, Limits
+from quartet.contracts.text import Legible
 
 ANY = Limits()
-Goal = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+Goal = Annotated[str, StringConstraints(min_length=1, max_length=1000), Legible]
 
 
 @dataclass(frozen=True)

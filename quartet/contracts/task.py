@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 from quartet.contracts.base import Base64, Contract, Digest, Line, Name, TaskId
 from quartet.contracts.budget import Caps
 from quartet.contracts.person import DEFAULT_TENANT, Role
+from quartet.contracts.text import Legible
 
 TaskState = Literal[
     "submitted", "planning", "running", "compensating", "completed", "failed", "cancelled"
@@ -41,7 +42,7 @@ MAX_SUBTASKS, MAX_DEPTH, MAX_IN_FLIGHT = 200, 20, 25
 """The most that any plan may have; a task's own limits may be lower."""
 
 MediaType = Literal["application/xml", "application/pdf", "application/octet-stream"]
-FileName = Annotated[str, StringConstraints(max_length=200)]
+FileName = Annotated[str, StringConstraints(max_length=200), Legible]
 
 
 class Document(Contract):
@@ -81,7 +82,7 @@ class TaskRequest(Contract):
     """The data of ``quartet.task.submitted.v1``: what a client asks for."""
 
     pack: Name
-    goal: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+    goal: Annotated[str, StringConstraints(min_length=1, max_length=2000), Legible]
     documents: Annotated[tuple[Document, ...], Field(max_length=100)] = ()
     inline: Annotated[tuple[InlineDocument, ...], Field(max_length=10)] = ()
     batch: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")] | None = None

@@ -16,8 +16,9 @@ from quartet.contracts.base import (
 )
 from quartet.contracts.failure import Failure
 from quartet.contracts.plan import Subtask
+from quartet.contracts.text import Legible
 
-Feedback = Annotated[str, StringConstraints(max_length=2000)]
+Feedback = Annotated[str, StringConstraints(max_length=2000), Legible]
 
 
 class Finding(Contract):

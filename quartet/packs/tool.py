@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from quartet.contracts.base import Fields, Json, Usd
 from quartet.contracts.policy import Risk
+from quartet.contracts.text import control_in
 from quartet.packs.amount import Amount
 from quartet.packs.labelling import NOTHING_DECLARED, Critical, Leaving, Origins
 from quartet.packs.reference import ByReference, Lookup, resolve
@@ -127,9 +128,13 @@ class Tool:
         if faults:
             raise self._refused("; ".join(faults))
         try:
-            return self.arguments.model_validate(resolved)
+            arguments = self.arguments.model_validate(resolved)
+            control = control_in(arguments.model_dump(mode="json"))
         except ValueError as error:
             raise self._refused(str(error)) from error
+        if control:
+            raise self._refused(f"a text has the control character {control}")
+        return arguments
 
     def _refused(self, faults: str) -> RetryChanged:
         says = (

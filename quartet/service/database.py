@@ -9,12 +9,12 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from quartet.resilience.failures import RetryLater
+from quartet.resilience.failures import Abandon, RetryLater
 
 READING = "quartet_reading"
 """The execution option of an engine that only reads: on SQLite it waits for no writer."""
@@ -51,13 +51,19 @@ def migrate(url: str, folder: Path, *more_versions: Path) -> None:
 
 @contextmanager
 def told(what: str, title: str) -> Iterator[None]:
-    """Tell a database that is away or busy as RetryLater; a broken key is the caller's."""
+    """Tell a database that is away or busy as RetryLater, and what it cannot keep as Abandon.
+
+    A broken key is the caller's.
+    """
     try:
         yield
     except IntegrityError:
         raise
     except (OperationalError, PoolTimeoutError) as error:
         raise _busy(error, what, title) from error
+    except DataError as error:
+        says = f"The database of the {what} cannot keep what was sent: {str(error.orig)[:200]}."
+        raise Abandon(says, cause="data", title="NotStorable") from error
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise

@@ -169,6 +169,8 @@ def test_while_the_reader_is_away_nothing_is_accepted_and_nothing_lost(door: Doo
         (data(**{"\ud800": 1}), "no JSON in Unicode"),
         (EVENT | {"data": "text"}, "data: "),
         (data(goal=""), "goal: "),
+        (data(goal="Pay\0."), "goal: it has the control character U+0000"),
+        (data(documents=[{"digest": DIGEST, "name": "a\x1b"}]), "documents.0.name: it has the"),
         (data(pack="No Such"), "pack: "),
         (data(documents=[{"digest": "md5:1"}]), "documents.0.digest: "),
         (data(inline=[{"content": "no base64!"}]), "inline.0.content: "),
