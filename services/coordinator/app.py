@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,7 @@ from joserfc.jwk import KeySetSerialization
 from pydantic import ValidationError
 
 from quartet.contracts.approval import ApprovalDecided
-from quartet.contracts.audit import Act, Noted
-from quartet.contracts.base import Fields
-from quartet.contracts.event import TOPICS, DeadLetter, dead
-from quartet.contracts.failure import Failure
-from quartet.contracts.view import Done
+from quartet.contracts.event import TOPICS, dead
 from quartet.contracts.work import Verdict
 from quartet.durable.client import Workflows
 from quartet.durable.host import Host
@@ -33,13 +28,13 @@ from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar
 from quartet.sidecar.ports import Invoker, Publisher
 from quartet.trust.chain import check, verdict_statement
-from quartet.trust.digest import digest
 from quartet.trust.keys import Keyring, Signer
 from quartet.trust.signing import NotGenuine
 from services.coordinator.activities import TaskSteps
 from services.coordinator.canaries import Shares
 from services.coordinator.decisions import Wakings
 from services.coordinator.intake import Intake, unwrapped
+from services.coordinator.letters import Letters
 from services.coordinator.lost import Lost
 from services.coordinator.messages import (
     CLAIM_TASK,
@@ -55,7 +50,6 @@ from services.coordinator.outside import Outside
 from services.coordinator.pausing import Pauses
 from services.coordinator.store import TaskStore
 from services.coordinator.sweep import Sweep
-from services.coordinator.tables import DeadLetterRow
 from services.coordinator.tokens import Tokens
 from services.coordinator.verbs import (
     serve_audit,
@@ -68,12 +62,6 @@ from services.coordinator.workflow import TaskWorkflows
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 log = get_logger("coordinator")
-
-
-class UnknownLetter(Abandon):
-    """There is no dead letter of this id."""
-
-    status = 404
 
 
 class Coordinator:
@@ -107,6 +95,7 @@ class Coordinator:
         self.intake = Intake(
             self.pack, self.store, invoker, self._keys, self.workflows.schedule, self.keyring
         )
+        self.letters = Letters(self.store, invoker, lambda raw: self.intake.take(raw))
         self.wakings = Wakings(self.store, self.workflows, invoker)
         self.notary = Notary(self.store, invoker, signer.sign, Outside(settings.checkpoints_file))
         self.sweep = Sweep(
@@ -120,6 +109,7 @@ class Coordinator:
                 Pauses(self.store, invoker).give_time,
                 self.wakings.read_decisions,
                 self.wakings.wake_decided,
+                self.letters.record_owed,
                 self.notary.attest,
             ),
         )
@@ -185,53 +175,6 @@ class Coordinator:
             self.wakings.hear(decided)
         return SUCCESS
 
-    def buried(self, topic: str, event: dict[str, Any]) -> dict[str, str]:
-        """Keep a dead letter of a topic: ours with its reason, or a sidecar's after its tries."""
-        try:
-            letter = DeadLetter.model_validate(event.get("data"))
-        except ValidationError:
-            reason = Failure(
-                title="NotHandled",
-                detail="No subscriber could handle the event, however often it was delivered.",
-                cause="tool",
-                advice="retry-later",
-            )
-            body = json.dumps(event)
-            letter = DeadLetter(topic=topic, reason=reason, body=body, at=_now())
-        self.store.keep_dead_letter(letter)
-        return self._recorded(letter)
-
-    def _recorded(self, letter: DeadLetter) -> dict[str, str]:
-        """Put an event that was refused on record, by digest; again later when that fails."""
-        body: Fields = {
-            "topic": letter.topic,
-            "event": digest(letter.body.encode()),
-            "failure": letter.reason.model_dump(mode="json", exclude={"after_s"}),
-        }
-        act = Act(id=f"dead-{digest(body)[7:]}", kind="event-refused", body=body)
-        try:
-            self.invoker.call("toolbox", "record", act, Noted)
-        except Failing as error:
-            log.warning("a refused event is not on record yet: %s", error.failure.detail)
-            return RETRY
-        return SUCCESS
-
-    def replay(self, letter: str) -> Done:
-        """Take the event of a dead letter in again; raises what is still wrong with it."""
-        with self.store.transaction() as session:
-            row = session.get(DeadLetterRow, letter)
-            if row is None:
-                says = f"There is no dead letter {letter!r}. GET dead-letters shows them."
-                raise UnknownLetter(says, cause="data")
-            topic, body = row.topic, row.body
-        if topic != "task-submitted":
-            says = f"Only task-submitted is replayed; a task's own sweep repeats {topic}."
-            raise Abandon(says, cause="data", title="NotReplayable")
-        task = self.intake.take(body.encode())
-        with self.store.transaction() as session:
-            session.get_one(DeadLetterRow, letter).replayed = datetime.now(UTC)
-        return Done(says=f"{topic}: taken in as {task}" if task else f"{topic}: known already")
-
 
 def build(coordinator: Coordinator) -> FastAPI:
     """Return the app of a composed coordinator."""
@@ -242,10 +185,10 @@ def build(coordinator: Coordinator) -> FastAPI:
     coordinator.hearing.listen(dapr, "subtask-reviewed", coordinator.reviewed)
     coordinator.hearing.listen(dapr, "approval-decided", coordinator.decided)
     for topic in TOPICS:
-        listen(dapr, dead(topic), partial(coordinator.buried, topic))
+        listen(dapr, dead(topic), partial(coordinator.letters.hear, topic))
     serve_tasks(app, coordinator.store)
     serve_audit(app, coordinator.notary)
-    serve_letters(app, coordinator.store, coordinator.replay)
+    serve_letters(app, coordinator.store, coordinator.letters.replay)
     serve_tokens(app, coordinator.tokens)
     serve_canaries(app, coordinator.shares)
     return app
@@ -257,10 +200,6 @@ def raw_of(delivered: dict[str, Any]) -> str:
         return unwrapped(delivered).decode("utf-8", "replace")
     except Failing:
         return json.dumps(delivered)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from quartet.contracts.base import Fields
 from quartet.contracts.effect import Outcome
-from quartet.contracts.event import DeadLetter
 from quartet.contracts.failure import Failure, Refusal
 from quartet.contracts.plan import Kind, Plan
 from quartet.contracts.task import TERMINAL, Document, Task
@@ -19,7 +18,6 @@ from quartet.contracts.work import ReviewOrder, Verdict, Worked, WorkResult
 from quartet.packs.load import Pack
 from quartet.resilience.failures import Abandon
 from quartet.service.database import READING, told
-from quartet.trust.digest import digest
 from services.coordinator.messages import (
     Claimed,
     Closed,
@@ -39,7 +37,7 @@ from services.coordinator.rows import (
     subtask_row,
     verdict_of,
 )
-from services.coordinator.tables import DeadLetterRow, ReviewRow, SubtaskRow, TaskRow
+from services.coordinator.tables import ReviewRow, SubtaskRow, TaskRow
 
 WAKE_AGAIN = timedelta(seconds=5)
 """How soon the sweep looks whether a stored verdict has woken its subtask."""
@@ -223,21 +221,6 @@ class TaskStore:
                 return None
             row.publish_at = datetime.now(UTC) + WAKE_AGAIN
             return row.instance
-
-    def keep_dead_letter(self, letter: DeadLetter) -> None:
-        """Keep a dead letter; the same one again is kept once."""
-        key = digest({"topic": letter.topic, "body": letter.body})
-        with self.transaction() as session:
-            if session.get(DeadLetterRow, key) is None:
-                session.add(
-                    DeadLetterRow(
-                        id=key,
-                        topic=letter.topic,
-                        reason=letter.reason.model_dump(mode="json"),
-                        body=letter.body,
-                        at=datetime.now(UTC),
-                    )
-                )
 
     def owe_event(self, task: str, *, owed: bool) -> None:
         """Note whether the event of a task's end is still to be published."""

@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    true,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -177,6 +178,7 @@ class DeadLetterRow(Base):
     """An event that could not be handled, with its reason."""
 
     __tablename__ = "dead_letters"
+    __table_args__ = (Index("ix_dead_letters_recorded", "recorded", "at"),)
 
     id: Mapped[str] = mapped_column(String(71), primary_key=True)
     """The digest of topic and body: the same letter twice is one row."""
@@ -185,6 +187,8 @@ class DeadLetterRow(Base):
     body: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(Utc)
     replayed: Mapped[datetime | None] = mapped_column(Utc)
+    recorded: Mapped[bool] = mapped_column(server_default=true())
+    """The audit has its record; False is what the sweep sees to."""
 
 
 class LeaseRow(Base):

@@ -139,13 +139,18 @@ def dead_letters(session: Session, most: int) -> list[DeadLetterView]:
     return [
         DeadLetterView(
             id=row.id,
-            letter=DeadLetter.model_validate(
-                {"topic": row.topic, "reason": row.reason, "body": row.body, "at": _at(row.at)}
-            ),
+            letter=letter_of(row),
             replayed=_at(row.replayed) if row.replayed else None,
         )
         for row in session.scalars(query)
     ]
+
+
+def letter_of(row: DeadLetterRow) -> DeadLetter:
+    """Return a dead letter as it was heard."""
+    return DeadLetter.model_validate(
+        {"topic": row.topic, "reason": row.reason, "body": row.body, "at": _at(row.at)}
+    )
 
 
 def _subtask(session: Session, row: SubtaskRow) -> SubtaskView:

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from quartet.contracts.event import DeadLetter
-from quartet.contracts.failure import Failure
 from quartet.contracts.person import Person
 from quartet.contracts.task import SUBTASK_MOVES, TASK_MOVES, Limits
 from quartet.resilience.failures import Abandon, Failing, RetryLater
@@ -229,18 +227,6 @@ def test_only_legal_transitions_of_a_subtask_are_made(tmp_path: Path, before: st
                 assert refused.failure.title == "IllegalTransition"  # noqa: PT017
 
     assert tuple(made) == tuple(a for a in SUBTASK_MOVES if a in SUBTASK_MOVES[before])  # type: ignore[index]
-
-
-def test_a_dead_letter_is_kept_once(at: Desk) -> None:
-    reason = Failure(title="X", detail="Bad.", cause="data", advice="abandon")
-    letter = DeadLetter(topic="task-submitted", reason=reason, body="{", at="2026-01-01T00:00:00Z")
-
-    at.store.keep_dead_letter(letter)
-    at.store.keep_dead_letter(letter.model_copy(update={"at": "2026-02-01T00:00:00Z"}))
-
-    with at.store.reading() as session:
-        (kept,) = views.dead_letters(session, 10)
-    assert kept.letter.body == "{"
 
 
 def test_a_locked_database_is_told_as_try_again_later(tmp_path: Path) -> None:
