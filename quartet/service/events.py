@@ -95,7 +95,7 @@ def check_genuine(keyring: Keyring, topic: Topic, event: dict[str, Any]) -> None
     signed = keyring.verify(signature, by, EVENT)
     try:
         covered = event_statement(event)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NotGenuine("its data has no canonical form") from error
     if signed != covered:
         raise NotGenuine("the signature covers another event")

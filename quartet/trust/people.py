@@ -12,7 +12,7 @@ from typing import Any, get_args
 from uuid import uuid4
 
 from joserfc import jwk, jwt
-from joserfc.errors import ExpiredTokenError, JoseError
+from joserfc.errors import ExpiredTokenError
 from joserfc.jwk import KeySetSerialization, OKPKey
 from joserfc.jws import extract_compact
 from pydantic import TypeAdapter, ValidationError
@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from quartet.contracts.base import Name
 from quartet.contracts.person import Person, Role
 from quartet.contracts.task import ANONYMOUS
+from quartet.trust.signing import MALFORMED
 
 LOCAL_ISSUER = "urn:quartet:local-issuer"
 AUDIENCE = "quartet"
@@ -59,7 +60,7 @@ def verify(
         rules.validate(claims)
     except ExpiredTokenError as error:
         raise NotSignedIn("it has expired") from error
-    except JoseError as error:
+    except MALFORMED as error:
         raise NotSignedIn(f"it is not for here and now ({error})") from error
     return _person(claims)
 
@@ -102,7 +103,7 @@ def _genuine(token: str, keys: KeySetSerialization) -> dict[str, Any]:
             raise NotSignedIn("it is of another type than JWT")
         key = jwk.import_key(_key_of(header.get("kid"), keys))
         return jwt.decode(token, key, algorithms=ALGORITHMS).claims
-    except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
+    except MALFORMED as error:
         raise NotSignedIn(f"its signature is not of the issuer ({type(error).__name__})") from error
 
 

@@ -16,6 +16,15 @@ from quartet.trust.digest import canonical, digest
 ALGORITHMS = ["Ed25519"]
 EVENT = "quartet-event+jws"
 """The type of what a service signs about its event."""
+MALFORMED = (
+    JoseError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+)
+"""All that reading a JWS from anywhere may raise: joserfc trusts the shape of a header."""
 
 
 class NotGenuine(Exception):
@@ -59,7 +68,7 @@ def signing_key(
             signature, KeySet.import_key_set(keys), algorithms=ALGORITHMS
         )
         covered = signed_part(event)
-    except (JoseError, ValueError, KeyError) as error:
+    except MALFORMED as error:
         raise NotGenuine(f"the signature is not of a known key ({type(error).__name__})") from error
     if found.payload != covered:
         raise NotGenuine("the signature covers another event")

@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from joserfc import jwk, jws
-from joserfc.errors import JoseError
 from joserfc.jwk import KeySetSerialization
 from pydantic import ValidationError
 
 from quartet.contracts.approval import SpokenDecision
 from quartet.contracts.person import Person
-from quartet.trust.signing import NotGenuine
+from quartet.trust.signing import MALFORMED, NotGenuine
 
 ALGORITHMS = ["Ed25519", "ES256"]
 DECISION = "quartet-decision+jws"
@@ -45,7 +44,7 @@ def spoken(signed: str, keys: KeySetSerialization, now: datetime) -> Spoken:
         said = SpokenDecision.model_validate_json(payload)
     except ValidationError as error:
         raise NotGenuine(f"it states no decision ({error.error_count()} faults)") from error
-    except (JoseError, ValueError, TypeError) as error:
+    except MALFORMED as error:
         raise NotGenuine(f"the signature is of no sender ({type(error).__name__})") from error
     if abs(now - said.at) > WITHIN:
         raise NotGenuine("it was not signed within the last five minutes")

@@ -67,7 +67,7 @@ def _attested(event: Mapping[str, Json], attestation: str, services: Keyring) ->
     try:
         covered = event_statement(event)
         person = Person.model_validate(statement.pop("person", None))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NotGenuine("the attestation names no person") from error
     if statement != covered:
         raise NotGenuine("the attestation covers another event")

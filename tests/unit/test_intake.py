@@ -269,6 +269,8 @@ def test_a_forged_attestation_is_refused_and_never_runs_as_anonymous(door: Door)
         lambda: signed(id="event-2"),
         lambda: EVENT | {"signature": "x"},
         lambda: EVENT | {"signature": ""},
+        lambda: EVENT | {"signature": "WyJhbGciXQ.."},
+        lambda: EVENT | {"signature": "eyJhbGciOiJFZDI1NTE5IiwiY3JpdCI6MX0.."},
         lambda: EVENT | {"signature": _none()},
     ],
 )

@@ -19,6 +19,10 @@ from tests.unit.toolbox_desk import Desk, opened
 KEY = OKPKey.generate_key("Ed25519", {"kid": "chat-1"})
 OTHER = OKPKey.generate_key("Ed25519", {"kid": "erp-1"})
 FOREIGN = OKPKey.generate_key("Ed25519", {"kid": "chat-1"})
+LIST = "WyJhbGciXQ"
+"""The header `["alg"]`."""
+CRIT = "eyJhbGciOiJFZDI1NTE5IiwiY3JpdCI6MX0"
+"""The header `{"alg":"Ed25519","crit":1}`."""
 MEMBERS: list[Fields] = [
     {"name": "ann", "roles": ["approver"]},
     {"name": "dora", "roles": ["approver"]},
@@ -130,6 +134,8 @@ def test_an_altered_an_unsigned_and_a_foreign_decision_are_refused(desk: Desk) -
         f"{header}.{payload}.",
         f"{none}.{payload}.",
         f"{payload}",
+        f"{LIST}..",
+        f"{CRIT}..",
         "",
         "\u00e9",
         signed(statement, FOREIGN),
