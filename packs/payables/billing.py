@@ -16,7 +16,7 @@ names none. Neither is ever below zero: a negative line gives nothing back.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -35,6 +35,9 @@ from packs.payables.normal import clean_text
 from quartet.packs.locking import locked
 
 ZERO = Decimal(0)
+IsOwn = Callable[[str], bool]
+"""Whether an effect is of the tenant that is asked for; of others no number is told."""
+FOREIGN = "an invoice of another tenant"
 PRICE_TOLERANCE = Decimal("0.02")
 """How far above the ordered price a price may be, as a share; below is never a problem."""
 LIMIT = 1 + PRICE_TOLERANCE
@@ -54,7 +57,7 @@ class Claim:
 
 @dataclass
 class Billed:
-    """What other invoices have billed of an order, and the numbers of those invoices."""
+    """What other invoices have billed of an order, and the numbers of the tenant's own ones."""
 
     quantities: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     net: Decimal = ZERO
@@ -113,7 +116,14 @@ def find_order(session: Session, number: str | None, *, lock: bool = False) -> O
     return Ordered(order, {line.line: line for line in order.lines}, received)
 
 
-def billed_of(session: Session, order: str, but: Claim | None = None) -> Billed:
+def everyones(_: str) -> bool:
+    """Tell every effect: for the suite itself."""
+    return True
+
+
+def billed_of(
+    session: Session, order: str, but: Claim | None = None, is_own: IsOwn = everyones
+) -> Billed:
     """Return what live payments have billed of an order, but for those of one invoice."""
     live = [
         PaymentRow.kind == "payment",
@@ -123,19 +133,19 @@ def billed_of(session: Session, order: str, but: Claim | None = None) -> Billed:
     if but is not None:
         live.append(or_(PaymentRow.vendor != but.vendor, PaymentRow.normal_number != but.number))
     billed = Billed()
-    payments = select(PaymentRow.number, PaymentRow.net).where(*live)
-    for number, net in session.execute(payments.order_by(PaymentRow.scheduled_at)):
+    payments = select(PaymentRow.effect, PaymentRow.number, PaymentRow.net).where(*live)
+    for effect, number, net in session.execute(payments.order_by(PaymentRow.scheduled_at)):
         billed.net += net
-        billed.numbers.append(number)
+        billed.numbers.append(number if is_own(effect) else FOREIGN)
     lines = (
-        select(PaymentRow.number, BilledRow.line, BilledRow.quantity)
+        select(PaymentRow.effect, PaymentRow.number, BilledRow.line, BilledRow.quantity)
         .join(BilledRow, BilledRow.effect == PaymentRow.effect)
         .where(*live)
         .order_by(PaymentRow.scheduled_at)
     )
-    for number, line, quantity in session.execute(lines):
+    for effect, number, line, quantity in session.execute(lines):
         billed.quantities[line] += quantity
-        billed.by_line[line].append(number)
+        billed.by_line[line].append(number if is_own(effect) else FOREIGN)
     return billed
 
 

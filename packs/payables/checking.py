@@ -62,4 +62,4 @@ def match_invoice(arguments: AboutInvoice, books: Books) -> Match:
     yes or no; `reasons` says in words what does not hold. The amount, number and account of the
     result are what schedule_payment and schedule_credit act on, by reference.
     """
-    return match(arguments.invoice, books.session)
+    return match(arguments.invoice, books.session, books.is_own)

@@ -16,11 +16,13 @@ from packs.payables.billing import (
     LIMIT,
     Billed,
     Claim,
+    IsOwn,
     Ordered,
     beyond,
     billed_of,
     by_order_line,
     claim_of,
+    everyones,
     find_order,
 )
 from packs.payables.en16931 import arithmetic
@@ -64,15 +66,15 @@ class Match(Part):
     )
 
 
-def match(invoice: Invoice, session: Session) -> Match:
-    """Hold an invoice against the ledger as it is now."""
+def match(invoice: Invoice, session: Session, is_own: IsOwn = everyones) -> Match:
+    """Hold an invoice against the ledger as it is now; what is not own is counted, not told."""
     kind: Kind = "credit" if invoice.kind == "credit-note" else "payment"
     vendor = find_vendor(invoice, session)
     number = normal_number_of(invoice)
     claim = claim_of(invoice, vendor.id if vendor else None, number)
     ordered = find_order(session, invoice.order_number)
     needs_order = kind == "payment" or invoice.order_number is not None
-    over = tuple(_over(invoice, ordered, claim, session)) if ordered else ()
+    over = tuple(_over(invoice, ordered, claim, session, is_own)) if ordered else ()
     duplicate = live_payment(session, kind, vendor, number)
     checks = {
         "vendor_known": vendor is not None,
@@ -102,11 +104,16 @@ def match(invoice: Invoice, session: Session) -> Match:
         net=claim.net,
         quantities=claim.quantities,
         is_duplicate=duplicate is not None,
-        duplicate_of=duplicate.effect.partition("/")[0] if duplicate else None,
+        duplicate_of=_task_of(duplicate, is_own),
         reasons=(*failed, *over, *unsound, *(("paid already",) if duplicate else ())),
         clear=sound and all(checks.values()),
         **checks,
     )
+
+
+def _task_of(duplicate: PaymentRow | None, is_own: IsOwn) -> str | None:
+    told = duplicate is not None and is_own(duplicate.effect)
+    return duplicate.effect.partition("/")[0] if duplicate and told else None
 
 
 _WHY = {
@@ -177,7 +184,9 @@ def _open_for(vendor: VendorRow | None, ordered: Ordered | None) -> bool:
     return ordered.order.status == "open" and ordered.order.vendor == vendor.id
 
 
-def _over(invoice: Invoice, ordered: Ordered, claim: Claim, session: Session) -> Iterator[str]:
+def _over(
+    invoice: Invoice, ordered: Ordered, claim: Claim, session: Session, is_own: IsOwn
+) -> Iterator[str]:
     """Say what is dearer than ordered, and what is billed above what was received.
 
     A credit note is held against what was received alone: the invoices before it are its reason.
@@ -189,7 +198,7 @@ def _over(invoice: Invoice, ordered: Ordered, claim: Claim, session: Session) ->
         if net > worth * LIMIT:
             yield f"the net total {net:f} is above what its lines are worth, {worth:.2f}"
     credit = invoice.kind == "credit-note"
-    billed = Billed() if credit else billed_of(session, ordered.order.number, but=claim)
+    billed = Billed() if credit else billed_of(session, ordered.order.number, claim, is_own)
     yield from beyond(ordered, claim, billed)
 
 

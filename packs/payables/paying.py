@@ -244,7 +244,7 @@ def _order_now(found: Match, vendor: VendorRow, books: Books) -> str:
     if ordered is None or ordered.order.status != "open" or ordered.order.vendor != vendor.id:
         raise _out_of_date("the order is no longer an open one of this vendor")
     claim = Claim(vendor.id, found.normal_number or "", found.quantities, found.net)
-    billed = billed_of(books.session, ordered.order.number, but=claim)
+    billed = billed_of(books.session, ordered.order.number, claim, books.is_own)
     over = tuple(beyond(ordered, claim, billed))
     if over:
         raise _out_of_date("; ".join(over)[:600])

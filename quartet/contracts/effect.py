@@ -77,7 +77,8 @@ class Outcome(Contract):
     """What became of an effect key; stored, and given again to whoever asks again.
 
     ``held`` waits for a person; ``duplicate`` names the task whose live effect has the natural
-    key in ``duplicate_of``; ``guidance`` is what a person who rejected it wants done instead.
+    key in ``duplicate_of``, unless it is another tenant's; ``guidance`` is what a person who
+    rejected it wants done instead.
     """
 
     task: TaskId

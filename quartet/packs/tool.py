@@ -51,6 +51,9 @@ class Books(Protocol):
     def files(self) -> Path:
         """The folder for files that operations render."""
 
+    def is_own(self, effect: str) -> bool:
+        """Whether an effect is of the tenant that the tool works for; all are to an operation."""
+
     def post(self, debit: str, credit: str, amount: Decimal, currency: str) -> None:
         """Post an amount from one account to another, in the call's transaction."""
 

@@ -11,7 +11,7 @@ from services.toolbox.approvals.evidence import Matter
 from services.toolbox.approvals.rules import Rules
 from services.toolbox.budgets.charging import charge_effect, note_refused
 from services.toolbox.governance import Governance
-from services.toolbox.ledger import Books, Entry, Ledger
+from services.toolbox.ledger import Books, Entry, Ledger, tenant_of
 from services.toolbox.plans import locked
 from services.toolbox.policy.caps import count
 from services.toolbox.policy.live import InForce
@@ -83,7 +83,8 @@ def _apply(entry: Entry, matter: Matter, key: str | None) -> Outcome:
 def _run(entry: Entry, row: EffectRow, matter: Matter) -> Outcome:
     call = matter.call
     charge_effect(entry, matter.pack, matter.sent, call, matter.plan)
-    result = call.tool.run(call.arguments, Books(entry, f"{row.task}/{row.slot}"))
+    books = Books(entry, f"{row.task}/{row.slot}", matter.plan.tenant)
+    result = call.tool.run(call.arguments, books)
     row.result = result.model_dump(mode="json")
     if (moves := movement(matter.pack, call, matter.plan)) is not None:
         count(entry, row.task, row.slot, moves)
@@ -104,9 +105,12 @@ def _hold(entry: Entry, matter: Matter, key: str | None, rules: Rules) -> Outcom
 
 
 def _duplicate(entry: Entry, matter: Matter, first: EffectRow) -> Outcome:
+    """Answer a natural key that is taken; of another tenant's effect nothing more is told."""
     row = _claim(entry, matter, "duplicate", first.natural_key)
-    row.duplicate_of = first.task
-    row.says = f"duplicate of {first.task}: {first.says}"[:500]
+    row.says = "duplicate of an effect of another tenant"
+    if tenant_of(entry.session, first.task) == matter.plan.tenant:
+        row.duplicate_of = first.task
+        row.says = f"duplicate of {first.task}: {first.says}"[:500]
     return _end(entry, row)
 
 

@@ -1,20 +1,23 @@
 """What becomes of duplicates when the effect they were duplicates of is freed."""
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from services.toolbox.ledger import Entry
 from services.toolbox.tables import EffectRow, ManualCaseRow
 
 
 def list_duplicates(entry: Entry, freed: EffectRow) -> None:
-    """List for a person every effect that was answered as a duplicate of one now freed."""
+    """List for a person every effect that was answered as a duplicate of one now freed.
+
+    A duplicate for another tenant names no task: it is of whatever has the natural key.
+    """
     if freed.natural_key is None:
         return
     duplicates = entry.session.scalars(
         select(EffectRow).where(
             EffectRow.natural_key == freed.natural_key,
             EffectRow.status == "duplicate",
-            EffectRow.duplicate_of == freed.task,
+            or_(EffectRow.duplicate_of == freed.task, EffectRow.duplicate_of.is_(None)),
         )
     )
     for row in duplicates:

@@ -14,14 +14,14 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from quartet.contracts.base import Fields
+from quartet.contracts.base import Fields, Name
 from quartet.packs.load import Pack
 from quartet.service.database import READING, Holding, connect, migrate, told
 from quartet.service.settings import LOCAL_SUITE
 from quartet.trust.sensitive import masked_fields
 from services.toolbox.audit.records import record_of
 from services.toolbox.audit.sequence import append
-from services.toolbox.tables import AuditRow, PostingRow
+from services.toolbox.tables import AuditRow, PlanRow, PostingRow
 
 Got = TypeVar("Got")
 HERE = Path(__file__).parent
@@ -65,6 +65,8 @@ class Books:
 
     entry: Entry
     effect: str = ""
+    tenant: Name | None = None
+    """For whom the tool works; None for the suite itself."""
 
     @property
     def session(self) -> Session:
@@ -80,6 +82,11 @@ class Books:
     def files(self) -> Path:
         """The folder for files that operations render."""
         return self.entry.files
+
+    def is_own(self, effect: str) -> bool:
+        """Whether an effect is of the tenant that the tool works for; all are to the suite."""
+        task = effect.partition("/")[0]
+        return self.tenant is None or self.tenant == tenant_of(self.session, task)
 
     def post(self, debit: str, credit: str, amount: Decimal, currency: str) -> None:
         """Post an amount above zero from one account to another."""
@@ -101,6 +108,12 @@ class Books:
     def afterwards(self, act: Callable[[], None]) -> None:
         """Do this once the transaction is committed."""
         self.entry.acts.append(act)
+
+
+def tenant_of(session: Session, task: str) -> Name:
+    """Return whose a task is, as its plan was registered; nobody's without one."""
+    plan = session.get(PlanRow, task)
+    return plan.tenant if plan else ""
 
 
 class Ledger:

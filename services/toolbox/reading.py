@@ -10,7 +10,7 @@ from services.toolbox.budgets.charging import charge, read_call
 from services.toolbox.budgets.routes import raised
 from services.toolbox.labels.assigning import assigned
 from services.toolbox.labels.tracing import tracing
-from services.toolbox.ledger import Books, Entry, Ledger
+from services.toolbox.ledger import Books, Entry, Ledger, tenant_of
 from services.toolbox.refusals import NotThere
 from services.toolbox.values import check_producers, keep, lookup
 
@@ -29,7 +29,8 @@ def call(ledger: Ledger, pack: Pack, caller: Name, name: str, sent: ToolCall) ->
         arguments = tool.check(sent.arguments, lookup(entry, sent.task))
         check_producers(entry, sent.task, pack, tool, sent.arguments)
         inputs = tracing(entry.session, sent.task, caller).of(sent.arguments)
-        result = tool.run(arguments, Books(entry)).model_dump(mode="json")
+        books = Books(entry, tenant=tenant_of(entry.session, sent.task))
+        result = tool.run(arguments, books).model_dump(mode="json")
     settlement = Settlement(
         task=sent.task,
         subtask=sent.subtask,

@@ -16,7 +16,7 @@ from packs.payables.invoice import Invoice, Line, Party, Payee, Totals, VatGroup
 from quartet.contracts.approval import ApprovalView
 from quartet.contracts.base import Contract, Fields
 from quartet.contracts.effect import Commit, Outcome, Registration, StoredValue, Undo, Undone
-from quartet.contracts.person import Person, Role
+from quartet.contracts.person import DEFAULT_TENANT, Person, Role
 from quartet.contracts.plan import Plan, Slot, Subtask
 from quartet.contracts.policy import Ruling
 from quartet.contracts.work import Proposal, Verdict, WorkOrder, WorkResult
@@ -322,10 +322,18 @@ class Desk:
         body = self.post(f"/callers/{by}/reserve", json.loads(json.dumps(sent | more)), status)
         return str(body.get("reservation", body.get("title")))
 
-    def register(self, of: str, what: Plan | None = None, requester: str = "carol") -> Fields:
+    def register(
+        self,
+        of: str,
+        what: Plan | None = None,
+        requester: str = "carol",
+        tenant: str = DEFAULT_TENANT,
+    ) -> Fields:
         self.open_budget(of, requester)
         roles: tuple[Role, ...] = () if requester == "anonymous" else ("submitter",)
-        sent = Registration(task=of, requester=requester, roles=roles, plan=what or plan())
+        sent = Registration(
+            task=of, requester=requester, tenant=tenant, roles=roles, plan=what or plan()
+        )
         return self.post("/callers/coordinator/plans", sent.model_dump(mode="json"))
 
     def settle(self, of: str, content: Invoice, tool: str = "read_einvoice") -> str:
@@ -345,9 +353,11 @@ class Desk:
         body: Fields = {"task": of, "subtask": "settle", "attempt": 1, "arguments": {**arguments}}
         return self.post(f"/callers/specialist-finance/tools/{tool}", body, status)
 
-    def matched(self, of: str, content: Invoice, requester: str = "carol") -> str:
+    def matched(
+        self, of: str, content: Invoice, requester: str = "carol", tenant: str = DEFAULT_TENANT
+    ) -> str:
         """Register the task, deliver the invoice and match it; returns a reference to the match."""
-        self.register(of, requester=requester)
+        self.register(of, requester=requester, tenant=tenant)
         read = self.settle(of, content)
         return f"${self.call(of, 'match_invoice', invoice=f'${read}')['value']}"
 
@@ -358,10 +368,12 @@ class Desk:
     def refused(self, sent: Commit, status: int) -> Fields:
         return self.post("/callers/coordinator/commit", sent.model_dump(mode="json"), status)
 
-    def pay(self, of: str, content: Invoice, requester: str = "carol") -> Outcome:
+    def pay(
+        self, of: str, content: Invoice, requester: str = "carol", tenant: str = DEFAULT_TENANT
+    ) -> Outcome:
         """Take an invoice all the way to its commit."""
         tool = "schedule_credit" if content.kind == "credit-note" else "schedule_payment"
-        match = self.matched(of, content, requester)
+        match = self.matched(of, content, requester, tenant)
         return self.commit(order(of, result(propose(tool, match=match))))
 
     def undo(self, of: str) -> Undone:

@@ -11,7 +11,7 @@ from quartet.packs.labelling import Critical
 from quartet.packs.load import Pack
 from services.toolbox.gate import Call, proposal_of
 from services.toolbox.labels.tracing import flags_in, tracing
-from services.toolbox.ledger import Books, Entry
+from services.toolbox.ledger import Books, Entry, tenant_of
 from services.toolbox.plans import agent_of
 from services.toolbox.tables import PlanRow
 
@@ -41,7 +41,8 @@ def facts(entry: Entry, pack: Pack, sent: Commit, call: Call) -> Facts:
     """
     arguments = proposal_of(sent).arguments
     traced = tracing(entry.session, sent.task, proposer(entry, pack, sent))
-    books = Books(entry, f"{sent.task}/{sent.slot}")
+    tenant = tenant_of(entry.session, sent.task)
+    books = Books(entry, f"{sent.task}/{sent.slot}", tenant)
     origins = {
         one.path: traced.of(arguments, one.path.split(".")).integrity
         for one in call.effect.critical
