@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 from joserfc import jws
 from joserfc.jwk import OKPKey
+from sqlalchemy import select
 
 from quartet.contracts.approval import ApprovalView
 from quartet.contracts.base import Fields
 from quartet.trust.speaking import DECISION
+from services.toolbox.approvals.refusals import MOST, WINDOW
+from services.toolbox.tables import AuditRow
 from tests.unit.test_approvals import held, kinds
 from tests.unit.toolbox_desk import Desk, opened
 
@@ -159,6 +162,37 @@ def test_a_decision_on_another_call_is_refused(desk: Desk) -> None:
 
     assert send(desk, signed(other))[0] == 409
     assert state(desk, asked) == "waiting"
+
+
+def refusals(desk: Desk) -> list[Fields]:
+    with desk.ledger.read() as entry:
+        query = select(AuditRow).where(AuditRow.kind == "decision-refused")
+        rows = entry.session.scalars(query.order_by(AuditRow.sequence)).all()
+        return [json.loads(row.record)["body"] for row in rows]
+
+
+def test_a_flood_of_refused_decisions_writes_few_records_and_is_counted(desk: Desk) -> None:
+    desk.clock.step = timedelta(milliseconds=1)
+    for number in range(MOST + 7):
+        assert send(desk, f"no signature {number}")[0] == 401
+    assert len(refusals(desk)) == MOST
+
+    desk.clock.skip(WINDOW)
+    for _ in range(2):
+        assert send(desk, "no signature")[0] == 401
+
+    counted = [body.get("left_out") for body in refusals(desk)]
+    assert counted == [None] * MOST + [7, None]
+
+
+def test_a_genuine_decision_is_taken_and_recorded_amid_a_flood(desk: Desk) -> None:
+    _, asked = held(desk)
+    for _ in range(MOST + 1):
+        send(desk, "no signature")
+
+    assert send(desk, signed(said(desk, asked)))[0] == 200
+
+    assert "decision-received" in kinds(desk)
 
 
 def test_without_senders_and_with_a_broken_file_nobody_speaks(desk: Desk, tmp_path: Path) -> None:

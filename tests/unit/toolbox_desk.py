@@ -216,12 +216,13 @@ class Clock:
     """Moves on by a second each time it is read, and further when it is told to."""
 
     now: datetime = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    step: timedelta = timedelta(seconds=1)
 
     def skip(self, time: timedelta) -> None:
         self.now += time
 
     def __call__(self) -> datetime:
-        self.now += timedelta(seconds=1)
+        self.now += self.step
         return self.now
 
 

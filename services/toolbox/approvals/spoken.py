@@ -19,6 +19,7 @@ from quartet.trust.digest import digest
 from quartet.trust.signing import NotGenuine
 from quartet.trust.speaking import Spoken, spoken
 from services.toolbox.approvals.deciding import decide
+from services.toolbox.approvals.refusals import Refusals
 from services.toolbox.approvals.rules import Rules
 from services.toolbox.ledger import Entry, Ledger
 from services.toolbox.tables import Base
@@ -49,11 +50,12 @@ def serve_spoken(
     app: FastAPI, ledger: Ledger, keys: Path, rules: Rules, poke: Callable[[], None]
 ) -> None:
     """Add the verb; ``keys`` is the JWKS of senders, read again each time."""
+    refusals = Refusals()
 
     @app.post("/callers/console/signed-decisions")
     def take(sent: SignedDecision) -> Done:
-        said = _genuine(ledger, sent, keys)
-        _once(ledger, said)
+        said = _genuine(ledger, sent, keys, refusals)
+        _once(ledger, said, refusals)
         wanted = said.decision.model_dump(include=set(ApprovalDecision.model_fields))
         decision = ApprovalDecision.model_validate(wanted)
         view = decide(ledger, said.decision.approval, decision, said.person, rules)
@@ -61,7 +63,7 @@ def serve_spoken(
         return Done(says=f"approval {view.id} is {view.state}")
 
 
-def _genuine(ledger: Ledger, sent: SignedDecision, keys: Path) -> Spoken:
+def _genuine(ledger: Ledger, sent: SignedDecision, keys: Path, refusals: Refusals) -> Spoken:
     with ledger.read() as entry:
         now = entry.now
     try:
@@ -70,17 +72,17 @@ def _genuine(ledger: Ledger, sent: SignedDecision, keys: Path) -> Spoken:
         says = f"The signed decision is not taken: {error}."
         body: Fields = {"digest": digest(sent.jws.encode("utf-8", "replace")), "why": str(error)}
         with ledger.write() as entry:
-            entry.record("console", "decision-refused", None, body)
+            refusals.record(entry, body)
         raise NotTaken(says, cause="policy", title="NotGenuine") from error
 
 
-def _once(ledger: Ledger, said: Spoken) -> None:
+def _once(ledger: Ledger, said: Spoken, refusals: Refusals) -> None:
     """Take a message's id for good, before anything is decided; raises Replayed."""
 
     def taken(entry: Entry) -> bool:
         if entry.session.get(SpokenRow, (said.sender, said.decision.id)) is not None:
             body: Fields = {"sender": said.sender, "id": said.decision.id, "why": "it was used"}
-            entry.record("console", "decision-refused", None, body)
+            refusals.record(entry, body)
             return False
         entry.session.add(SpokenRow(sender=said.sender, id=said.decision.id, at=entry.now))
         body = {
