@@ -30,9 +30,8 @@ EVENT: Fields = {"id": "1", "source": "/test", "type": "t", "data": {"goal": "Pa
 SECRET = derived(seed_of("critic"), "critic", EPOCH)
 JWK = published(seed_of("critic"), "critic", EPOCH)
 KID = JWK["kid"]
-KEYS = KeySetSerialization(
-    keys=[{"requester": "ada", "sender": "chat", "people": [{"name": "ann"}], **JWK}]
-)
+LISTED: Any = {"requester": "ada", "sender": "chat", "people": [{"name": "ann"}], **JWK}
+KEYS = KeySetSerialization(keys=[LISTED])
 ODD: list[Any] = [
     *(None, True, 0, -1, 2**70, 1.5, float("inf"), "", "x", "\0", "\ud800", "Ed25519", "none"),
     *([], [None], ["alg"], ["exp"], [["crit"]], {}, {"a": 1}, {"alg": "Ed25519"}, "x" * 3000),
