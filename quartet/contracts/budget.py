@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from quartet.contracts.base import Contract, Digest, Instant, Line, Name, Share, TaskId, Usd
+from quartet.contracts.base import Contract, Digest, Fields, Instant, Line, Name, Share, TaskId, Usd
 from quartet.contracts.person import DEFAULT_TENANT
 
 Scope = Literal["task", "agent", "user", "day"]
@@ -90,6 +90,8 @@ class Reserve(Contract):
     kind: CallKind
     name: str
     arguments_digest: Digest
+    asked: Fields | None = Field(default=None, exclude_if=lambda asked: asked is None)
+    """The arguments themselves, where they name the document that is about to be read."""
     cost_usd: Usd = "0"
     tokens: int = Field(default=0, ge=0, le=10**12)
     timeout_s: float = Field(gt=0, le=600)

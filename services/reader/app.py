@@ -63,13 +63,14 @@ class Desk:
     def read(self, caller: str, name: str, call: ToolCall, token: str = "") -> ToolAnswer:
         """Return the result of a read tool and the value id that the toolbox gave it.
 
-        The argument ``document`` names the bytes by digest. Raises Unreadable, cause data, for a
-        document that cannot be read.
+        The argument ``document`` names the bytes by digest. They are looked up once the toolbox,
+        which knows the task's plan, has reserved this very reading. Raises Unreadable, cause data,
+        for a document that cannot be read.
         """
         tool = self._tool(name)
         tool.check(call.arguments)
-        content = self.documents.content(str(call.arguments["document"]))
         reservation = self._reserve(caller, tool, call, token)
+        content = self.documents.content(str(call.arguments["document"]))
         result = self._result(tool, content, call.arguments)
         settlement = Settlement(
             task=call.task,
@@ -98,6 +99,7 @@ class Desk:
             kind="tool",
             name=tool.name,
             arguments_digest=digest(call.arguments),
+            asked=call.arguments,
             cost_usd=tool.cost_usd,
             timeout_s=READ_TIMEOUT_S,
         )

@@ -33,7 +33,7 @@ from quartet.service.web import build_app, serve
 from quartet.sidecar.client import Sidecar
 from quartet.sidecar.ports import Publisher
 from quartet.trust.keys import Keyring
-from services.toolbox import compensation, plans, reading, values
+from services.toolbox import compensation, documents, plans, reading, values
 from services.toolbox.approvals.rounds import Rounds
 from services.toolbox.approvals.routes import APPROVALS, Approvals, serve_approvals
 from services.toolbox.approvals.spoken import serve_spoken
@@ -41,7 +41,7 @@ from services.toolbox.audit import sequence
 from services.toolbox.audit.acts import note
 from services.toolbox.audit.story import check_seen, story
 from services.toolbox.budgets import ending
-from services.toolbox.budgets.routes import serve_budgets
+from services.toolbox.budgets.routes import raised, serve_budgets
 from services.toolbox.budgets.sweep import closing
 from services.toolbox.chain import check_registration
 from services.toolbox.commit import commit
@@ -149,12 +149,15 @@ def _value_routes(app: FastAPI, pack: Pack, ledger: Ledger, tokens: Held) -> Non
     def settle(caller: Name, sent: Settlement, txn_token: TxnToken = "") -> Settled:
         tokens.for_settlement(txn_token, caller, sent)
 
-        def kept(entry: Entry) -> ValueId:
+        def kept(entry: Entry) -> ValueId | Failing:
+            refused = documents.refusal(entry, pack, sent.tool, sent)
+            if refused is not None:
+                return refused
             value = values.keep(entry, pack, caller, sent)
             ending.settle(entry, caller, sent)
             return value
 
-        return Settled(value=ledger.settled(kept))
+        return Settled(value=raised(ledger.settled(kept)))
 
 
 def _audit_routes(app: FastAPI, pack: Pack, ledger: Ledger) -> None:

@@ -33,6 +33,7 @@ def completion(turn: int = 0, of: int = 1) -> Fields:
     return settlement(task(of), invoice()) | {
         "tool": "specialist.read-invoice",
         "arguments_digest": named,
+        "asked": None,
         "spend": {**SPEND},
         "value": f"answer {turn}",
     }

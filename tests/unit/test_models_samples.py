@@ -113,7 +113,7 @@ class Agents:
                 content = read(sample.content)
             except UnreadableDocument as error:
                 return {"error": {"title": "UnreadableDocument", "detail": str(error)[:400]}}
-            value = self.toolbox.settle(self.task, content)
+            value = self.toolbox.settle(self.task, content, digest(sample.content))
             return {"value": value, "result": content.model_dump(mode="json")}
         body: Fields = {"task": self.task, "subtask": "settle", "attempt": 1}
         path = f"/callers/specialist-finance/tools/{tool}"

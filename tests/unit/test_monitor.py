@@ -12,7 +12,7 @@ from quartet.contracts.monitor import Agents, Finding, Watch
 from quartet.trust.digest import digest
 from services.toolbox.monitor.signs import LEARNING, Rate, burning, repeated
 from services.toolbox.tables import AuditRow
-from tests.unit.toolbox_desk import Desk, invoice, opened, settlement, task
+from tests.unit.toolbox_desk import DOCUMENT, Desk, invoice, opened, settlement, task
 
 RULES = Watch(least_per_minute=10, warn_repeats=3, pause_repeats=5)
 NOON = Rate(minute=1000)
@@ -22,7 +22,7 @@ AGENT = "specialist-documents"
 @pytest.fixture
 def desk(ledger_url: str, tmp_path: Path) -> Iterator[Desk]:
     with opened(ledger_url, tmp_path) as desk:
-        desk.open_budget(task(1))
+        desk.register(task(1))
         yield desk
         assert desk.problems() == ()
 
@@ -38,12 +38,14 @@ def busy(per_minute: int, minutes: int, begin: Rate = NOON) -> Rate:
 
 def read(desk: Desk, times: int, of: str = "the document") -> list[str]:
     """Call the same read tool so many times; return what each came to."""
-    call = settlement(task(1), invoice()) | {"arguments_digest": digest(of.encode())}
+    asked: Fields = {"document": DOCUMENT, "part": of}
+    named = {"arguments_digest": digest(asked), "asked": asked}
+    call = settlement(task(1), invoice()) | named
     return [once(desk, call) for _ in range(times)]
 
 
 def once(desk: Desk, call: Fields) -> str:
-    names = ("task", "subtask", "attempt", "caller", "arguments_digest")
+    names = ("task", "subtask", "attempt", "caller", "arguments_digest", "asked")
     sent = {n: call[n] for n in names} | {"kind": "tool", "name": call["tool"], "timeout_s": 30.0}
     answer = desk.http.post("/callers/reader/reserve", json=sent)
     if answer.status_code != 200:

@@ -10,7 +10,7 @@ from quartet.contracts.base import Json
 from quartet.contracts.document import MAX_DOCUMENT, Upload
 from quartet.contracts.effect import ToolAnswer
 from quartet.packs.load import load
-from quartet.resilience.failures import RetryLater
+from quartet.resilience.failures import RetryChanged, RetryLater
 from quartet.service.database import connect
 from quartet.service.settings import Settings
 from quartet.testing.asking import TASK
@@ -147,6 +147,44 @@ def test_the_service_reads_a_document_in_its_limited_process_and_settles_the_res
     assert settled.value == answer.result
     assert (settled.caller, settled.tool) == ("specialist-documents", "read_einvoice")
     assert settled.arguments_digest == digest({"document": kept["digest"]})
+
+
+def test_the_reservation_names_the_document_before_it_is_opened(
+    documents: Documents, limited: Limited, tmp_path: Path
+) -> None:
+    toolbox = SettlingToolbox()
+    found = documents.put(upload(SAMPLE)).digest
+
+    with serving(documents, limited, toolbox, tmp_path) as client:
+        client.post(READ, json=call(found))
+
+    (reserved,) = toolbox.reserved
+    assert reserved.asked == {"document": found}
+    assert reserved.arguments_digest == digest(reserved.asked)
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_document_that_the_toolbox_refuses_is_not_even_looked_up(
+    documents: Documents, limited: Limited, tmp_path: Path, *, stored: bool
+) -> None:
+    refusal = RetryChanged("another task's", cause="policy", title="NotItsDocument")
+    toolbox = SettlingToolbox(failure=refusal)
+    opened: list[str] = []
+
+    class Watched(Documents):
+        def content(self, wanted: str) -> bytes:
+            opened.append(wanted)
+            return super().content(wanted)
+
+    engine = connect(f"sqlite:///{tmp_path}/documents.db")
+    watched = Watched(engine)
+    found = documents.put(upload(SAMPLE)).digest if stored else digest(b"never uploaded")
+
+    with serving(watched, limited, toolbox, tmp_path) as client:
+        got = client.post(READ, json=call(found))
+
+    assert (got.status_code, got.json()["title"]) == (422, "NotItsDocument")
+    assert opened == []
 
 
 def test_a_document_that_cannot_be_read_is_a_422_with_its_reason(

@@ -49,6 +49,8 @@ COMPANY: Fields = {
 }
 ALL_TOOLS = ("schedule_payment", "schedule_credit", "hold_invoice", "ask_about_invoice")
 WRITES = frozenset(("schedule_payment", "schedule_credit"))
+DOCUMENT = digest(b"the document")
+"""The document of every task, besides those that its plan names."""
 
 
 ANN = Person(name="ann", roles=("approver",))
@@ -317,9 +319,10 @@ class Desk:
 
     def reserve(self, call: Fields, status: int = 200, by: str = "reader", **more: object) -> str:
         """Reserve the call that a settlement is of; returns the reservation."""
-        names = ("task", "subtask", "attempt", "caller", "arguments_digest")
+        names = ("task", "subtask", "attempt", "caller", "arguments_digest", "asked")
         kind = "model" if by == "models" else "tool"
-        sent = {n: call[n] for n in names} | {"kind": kind, "name": call["tool"], "timeout_s": 30}
+        sent = {n: call[n] for n in names if n in call and (n != "asked" or by == "reader")}
+        sent |= {"kind": kind, "name": call["tool"], "timeout_s": 30}
         body = self.post(f"/callers/{by}/reserve", json.loads(json.dumps(sent | more)), status)
         return str(body.get("reservation", body.get("title")))
 
@@ -332,15 +335,27 @@ class Desk:
     ) -> Fields:
         self.open_budget(of, requester)
         roles: tuple[Role, ...] = () if requester == "anonymous" else ("submitter",)
+        what = what or plan()
+        documents = (DOCUMENT, *(d for s in what.subtasks for d in s.documents))
         sent = Registration(
-            task=of, requester=requester, tenant=tenant, roles=roles, plan=what or plan()
+            task=of,
+            requester=requester,
+            tenant=tenant,
+            roles=roles,
+            plan=what,
+            documents=documents,
         )
         return self.post("/callers/coordinator/plans", sent.model_dump(mode="json"))
 
-    def settle(self, of: str, content: Invoice, tool: str = "read_einvoice") -> str:
-        """Deliver a read invoice as reader does; returns its value id."""
-        self.open_budget(of)
-        sent = settlement(of, content, tool)
+    def is_planned(self, of: str) -> bool:
+        with self.ledger.read() as entry:
+            return entry.session.get(PlanRow, of) is not None
+
+    def settle(self, of: str, content: Invoice, document: str = DOCUMENT) -> str:
+        """Deliver a read invoice of a planned task as reader does; returns its value id."""
+        if not self.is_planned(of):
+            self.register(of)
+        sent = settlement(of, content) | asking(document)
         sent["reservation"] = self.reserve(sent)
         return str(self.post("/callers/reader/settle", sent)["value"])
 
@@ -408,9 +423,15 @@ def settlement(of: str, content: Invoice, tool: str = "read_einvoice") -> Fields
         "attempt": 1,
         "caller": "specialist-documents",
         "tool": tool,
-        "arguments_digest": digest(b"the document"),
+        **asking(DOCUMENT),
         "value": content.model_dump(mode="json"),
     }
+
+
+def asking(document: str) -> Fields:
+    """What a call of a reading tool says of its arguments."""
+    asked: Fields = {"document": document}
+    return {"arguments_digest": digest(asked), "asked": asked}
 
 
 @contextmanager

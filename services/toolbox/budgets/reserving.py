@@ -97,7 +97,7 @@ def _row(entry: Entry, producer: Name, sent: Reserve, call: Digest, number: int)
         worst_tokens=sent.tokens,
         opened_at=entry.now,
         expires_at=entry.now + timedelta(seconds=sent.timeout_s) + GRACE,
-        **sent.model_dump(exclude={"cost_usd", "tokens", "timeout_s"}),
+        **sent.model_dump(exclude={"asked", "cost_usd", "tokens", "timeout_s"}),
     )
 
 

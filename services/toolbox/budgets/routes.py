@@ -9,10 +9,11 @@ from quartet.contracts.budget import Opened, Opening, Release, Released, Reserve
 from quartet.packs.load import Pack
 from quartet.resilience.failures import Failing
 from quartet.service.tokens import TxnToken
+from services.toolbox import documents
 from services.toolbox.budgets.ending import release
 from services.toolbox.budgets.opening import open_budget, waits_since
 from services.toolbox.budgets.reserving import reserve
-from services.toolbox.ledger import Ledger
+from services.toolbox.ledger import Entry, Ledger
 from services.toolbox.tokens import Held
 
 Got = TypeVar("Got")
@@ -34,7 +35,12 @@ def serve_budgets(app: FastAPI, pack: Pack, ledger: Ledger, tokens: Held) -> Non
     @app.post("/callers/{caller}/reserve")
     def reserve_(caller: Name, sent: Reserve, txn_token: TxnToken = "") -> Reserved:
         tokens.for_reservation(txn_token, caller, sent)
-        return raised(ledger.settled(lambda entry: reserve(entry, pack.manifest, caller, sent)))
+
+        def reserved(entry: Entry) -> Reserved | Failing:
+            refused = documents.refusal(entry, pack, sent.name, sent)
+            return refused or reserve(entry, pack.manifest, caller, sent)
+
+        return raised(ledger.settled(reserved))
 
     @app.post("/callers/{caller}/release")
     def release_(caller: Name, sent: Release) -> Released:

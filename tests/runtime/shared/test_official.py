@@ -12,7 +12,7 @@ from tests.unit.einvoices import CII, UBL, official
 
 pytestmark = pytest.mark.runtime
 BATCH = "official"
-REFUSED = ("commit-refused", "token-refused", "event-refused", "budget-refused")
+REFUSED = ("commit-refused", "token-refused", "event-refused", "budget-refused", "document-refused")
 
 
 @pytest.fixture(scope="module")
