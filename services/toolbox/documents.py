@@ -56,10 +56,10 @@ def _faults(entry: Entry, tool: Name, sent: Reserve | Settlement) -> Iterator[Fa
             title="DigestMismatch",
         )
     elif _named(sent) not in (given := _given(entry, sent)):
-        may = ", ".join(given[:3]) or "none"
+        may = ", ".join(given[:3]) or "no document"
         yield RetryChanged(
-            f"{tool} may not read {_named(sent)} for subtask {sent.subtask!r}: its documents are "
-            f"{may}. Read one of these; another document is another task's.",
+            f"{tool} may not read {_named(sent)} for subtask {sent.subtask!r}, which has {may}. "
+            "Read only what the work order lists; any other document is another task's.",
             cause="policy",
             title="NotItsDocument",
         )

@@ -39,7 +39,7 @@ def busy(per_minute: int, minutes: int, begin: Rate = NOON) -> Rate:
 def read(desk: Desk, times: int, of: str = "the document") -> list[str]:
     """Call the same read tool so many times; return what each came to."""
     asked: Fields = {"document": DOCUMENT, "part": of}
-    named = {"arguments_digest": digest(asked), "asked": asked}
+    named: Fields = {"arguments_digest": digest(asked), "asked": asked}
     call = settlement(task(1), invoice()) | named
     return [once(desk, call) for _ in range(times)]
 
