@@ -48,11 +48,12 @@ class Found(Part):
     """How many refunds the customer has had."""
 
 
-@tool("read", origins=Origins(readers={"": "agents"}))
+@tool("read", origins=Origins(goal=("words",), readers={"": "agents"}))
 def read_request(arguments: Words, books: Books) -> Request:
     """Read the order number and the amount that a requester's words name, by a fixed form.
 
-    Both have to be named once; what the words say otherwise counts for nothing.
+    Both have to be named once; what the words say otherwise counts for nothing. Of any words but
+    the task's whole goal a person has to say that they were meant.
     """
     del books
     return Request.of(arguments.words)

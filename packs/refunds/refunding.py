@@ -115,8 +115,9 @@ def take_back(arguments: RefundOrder, result: Refunded, books: Books) -> None:
         reversible=True,
         risk=_risk,
         critical=(
-            Critical("request.amount", _is_refundable),
-            Critical("order.number", _is_refundable),
+            # What to give back, and of which order, the requester says: no order confirms it.
+            Critical("request.amount"),
+            Critical("order.number"),
             Critical("order.customer", _is_refundable),
         ),
         leaving=(Leaving("reason", to="people"),),

@@ -24,7 +24,8 @@ class Words(Part):
     """What somebody wrote."""
 
     words: str = Field(
-        description="The requester's words: the goal of the subtask, whole and unchanged.",
+        description="The requester's words: the goal of the subtask, whole and unchanged. A refund "
+        "that comes of any other words waits for a person.",
         min_length=1,
         max_length=1000,
     )

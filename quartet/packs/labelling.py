@@ -32,9 +32,13 @@ class Origins:
     ``confirmed`` fields come from the tool's own trusted source, or were checked against it, even
     when the arguments were untrusted. ``readers`` opens fields that cannot carry a stranger's
     prose; ``""`` is all that has no path of its own.
+
+    ``goal`` names arguments that are the requester's words only when they are the goal of the
+    signed task, whole: words picked out of it may say what nobody asked for.
     """
 
     confirmed: tuple[str, ...] = ()
+    goal: tuple[str, ...] = ()
     readers: Mapping[str, Group] = field(default_factory=dict)
 
 

@@ -176,6 +176,8 @@ def build(
         raise _undeclared(fn, "declares its Effect if, and only if, it writes")
     if kind == "untrusted-read" and origins and origins.confirmed:
         raise _undeclared(fn, "confirms nothing when it reads what a stranger wrote")
+    if origins and not set(origins.goal) <= set(arguments.model_fields):
+        raise _undeclared(fn, "has the arguments that have to be the goal")
     if effect and (must := _of_effect(effect, arguments)):
         raise _undeclared(fn, must)
     for field, info in arguments.model_fields.items():

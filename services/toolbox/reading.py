@@ -28,7 +28,7 @@ def call(ledger: Ledger, pack: Pack, caller: Name, name: str, sent: ToolCall) ->
     with ledger.read() as entry:
         arguments = tool.check(sent.arguments, lookup(entry, sent.task))
         check_producers(entry, sent.task, pack, tool, sent.arguments)
-        inputs = tracing(entry.session, sent.task, caller).of(sent.arguments)
+        inputs = tracing(entry.session, sent.task, caller).of_call(tool, sent.arguments)
         books = Books(entry, tenant=tenant_of(entry.session, sent.task))
         result = tool.run(arguments, books).model_dump(mode="json")
     settlement = Settlement(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
+from quartet.packs.labelling import Origins
 from quartet.packs.load import Pack, check, load, read_manifest
 from quartet.packs.manifest import Job, Manifest, Skill, Specialist
 from quartet.packs.tool import Books, Effect, Tool, build
@@ -221,6 +222,7 @@ def untyped(arguments, books):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
         (lambda: build(untyped, "read"), "takes `arguments: Model`"),
         (lambda: build(pay, "write"), "declares its Effect"),
         (lambda: build(look, "read", PAYS), "declares its Effect"),
+        (lambda: build(look, "read", origins=Origins(goal=("lost",))), "to be the goal"),
     ],
 )
 def test_a_tool_that_is_not_fully_described_is_refused(

@@ -14,7 +14,8 @@ from quartet.contracts.guard import Flag
 from quartet.contracts.label import ANYONE, Label, Labels
 from quartet.contracts.task import ANONYMOUS
 from quartet.packs.reference import named
-from quartet.trust.labels import TOP, UNKNOWN, join_all, may_read, tree
+from quartet.packs.tool import Tool
+from quartet.trust.labels import TOP, UNKNOWN, join, join_all, may_read, tree
 from services.toolbox.tables import PlanRow, ValueRow
 
 FLAGS = TypeAdapter(tuple[Flag, ...])
@@ -29,13 +30,26 @@ class Tracing:
     task: TaskId
     app_id: Name
     words: str
-    """What an authenticated requester wrote; empty when nobody signed."""
+    """What an authenticated requester wrote, the goal; empty when nobody signed."""
 
     @cached_property
     def literal(self) -> Label:
         """The label of what the app-id wrote itself: for who may read all that it was shown."""
         seen = seen_by(self.session, self.task, self.app_id)
         return Label(integrity="untrusted-source", readers=seen.readers)
+
+    def of_call(self, tool: Tool, sent: Fields) -> Label:
+        """Return the label of what a tool is given: of its goal, only the whole is the user's."""
+        return join_all(
+            self._of_goal(part) if name in tool.origins.goal else self.of(part)
+            for name, part in sent.items()
+        )
+
+    def _of_goal(self, sent: Json) -> Label:
+        said = sent.strip() if isinstance(sent, str) else ""
+        if said and said == self.words.strip():
+            return OF_THE_REQUESTER
+        return join(self.of(sent), self.literal)
 
     def of(self, sent: Json, path: Iterable[str] = ()) -> Label:
         """Return the label of a part of what was sent; of the whole without a path.
