@@ -37,6 +37,11 @@ class Registration(Contract):
 
     task: TaskId
     requester: str
+    asked_by: str = Field(default="", exclude_if=lambda asked_by: not asked_by)
+    """Who asked for a task that runs as anonymous, where the console knows: decides nothing of it.
+
+    Left out where nobody is known: what was signed before there was the field stays signed.
+    """
     tenant: Name = DEFAULT_TENANT
     roles: tuple[Role, ...] = ()
     plan: Plan

@@ -2,9 +2,11 @@
 
 An attestation is a statement of the console, signed with its service key, over the event and the
 person; it travels in the event's extension attribute ``attestation``. A client can forge neither.
+One that says ``anonymous`` makes the task nobody's, and still names who asked for it.
 """
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from joserfc.jwk import KeySetSerialization
 from pydantic import ValidationError
@@ -24,13 +26,25 @@ NOBODY = Person(name=ANONYMOUS)
 Sign = Callable[[Json, str], str]
 
 
-def attested(event: Mapping[str, Json], person: Person, sign: Sign) -> Fields:
-    """Return the event with the console's word that this person submits it."""
+class Submitter(NamedTuple):
+    """For whom a task runs, and who asked for it where that is somebody else; empty: unknown."""
+
+    person: Person
+    asked_by: str = ""
+
+
+def attested(
+    event: Mapping[str, Json], person: Person, sign: Sign, *, anonymous: bool = False
+) -> Fields:
+    """Return the event with the console's word that this person submits it, or asks for it."""
     who: Fields = person.model_dump(mode="json", exclude={"groups"})
-    return {**event, "attestation": sign({**event_statement(event), "person": who}, ATTESTATION)}
+    states: Fields = {**event_statement(event), "person": who}
+    if anonymous:
+        states["anonymous"] = True
+    return {**event, "attestation": sign(states, ATTESTATION)}
 
 
-def submitter(event: Mapping[str, Json], keys: KeySetSerialization, services: Keyring) -> Person:
+def submitter(event: Mapping[str, Json], keys: KeySetSerialization, services: Keyring) -> Submitter:
     """Return who submits an event: name, tenant and roles; nobody signed it: ``anonymous``.
 
     ``keys`` are the trusted clients' public keys, each with its ``requester`` and, where they are
@@ -40,10 +54,10 @@ def submitter(event: Mapping[str, Json], keys: KeySetSerialization, services: Ke
     if signature is not None and attestation is not None:
         raise NotGenuine("it has both a client's signature and an attestation")
     if signature is not None:
-        return _client(signing_key(dict(event), str(signature), keys))
+        return Submitter(_client(signing_key(dict(event), str(signature), keys)))
     if attestation is not None:
         return _attested(event, str(attestation), services)
-    return NOBODY
+    return Submitter(NOBODY)
 
 
 def _client(key: Mapping[str, Json]) -> Person:
@@ -60,7 +74,7 @@ def _client(key: Mapping[str, Json]) -> Person:
         raise NotGenuine("its key is listed without a proper requester, tenant or roles") from error
 
 
-def _attested(event: Mapping[str, Json], attestation: str, services: Keyring) -> Person:
+def _attested(event: Mapping[str, Json], attestation: str, services: Keyring) -> Submitter:
     statement = services.verify(attestation, ATTESTER, ATTESTATION, WITHIN_S)
     if not isinstance(statement, dict):
         raise NotGenuine("the attestation states nothing")
@@ -69,8 +83,9 @@ def _attested(event: Mapping[str, Json], attestation: str, services: Keyring) ->
         person = Person.model_validate(statement.pop("person", None))
     except (ValueError, RecursionError) as error:
         raise NotGenuine("the attestation names no person") from error
-    if statement != covered:
+    anonymous = statement.pop("anonymous", False)
+    if statement != covered or not isinstance(anonymous, bool):
         raise NotGenuine("the attestation covers another event")
     if not person.has("submitter"):
         raise NotGenuine(f"{person.name} is no submitter")
-    return person
+    return Submitter(NOBODY, asked_by=person.name) if anonymous else Submitter(person)

@@ -112,12 +112,13 @@ def _serve_tasks(api: APIRouter, sidecar: Sidecar, manifest: Manifest) -> None:
 
     @api.post("/tasks", status_code=202)
     def submit(event: Fields, asker: Submitter, *, anonymous: bool = False) -> Submitted:
-        """Submit; what no client signed is attested for who asks, unless it shall be anonymous."""
+        """Submit; what no client signed is attested for who asks, also when it is anonymous."""
         event.pop("attestation", None)
         checked = parse(json.dumps(event).encode())
         request_of(checked, manifest)
-        if "signature" not in checked and not anonymous:
-            checked = attested(checked, asker.person, sidecar.signer.sign)
+        if "signature" not in checked:
+            sign = sidecar.signer.sign
+            checked = attested(checked, asker.person, sign, anonymous=anonymous)
         raw = json.dumps(checked).encode()
         sidecar.publish_raw("task-submitted", raw)
         return Submitted(task=task_id(str(checked["source"]), str(checked["id"])))

@@ -83,6 +83,8 @@ class TaskSteps:
     def _record_accepted(self, task: Task) -> None:
         """Put on record for whom a task is, before anything is asked or done for it."""
         body = task.model_dump(mode="json", exclude={"id"})
+        if asked_by := self.store.asked_by(task.id):
+            body["asked_by"] = asked_by
         act = Act(id=f"{task.id}.accepted", kind="task-accepted", task=task.id, body=body)
         self.invoker.call("toolbox", "record", act, Noted)
 
@@ -103,6 +105,7 @@ class TaskSteps:
         registration = Registration(
             task=task.id,
             requester=task.requester,
+            asked_by=self.store.asked_by(task.id),
             tenant=task.tenant,
             roles=task.roles,
             plan=plan,

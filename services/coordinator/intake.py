@@ -10,7 +10,6 @@ from joserfc.jwk import KeySetSerialization
 
 from quartet.contracts.base import Json
 from quartet.contracts.document import Upload
-from quartet.contracts.person import Person
 from quartet.contracts.task import Document, InlineDocument, Task
 from quartet.packs.load import Pack
 from quartet.resilience.failures import Abandon, Failing
@@ -19,7 +18,7 @@ from quartet.sidecar.ports import Invoker
 from quartet.trust.digest import task_id
 from quartet.trust.keys import Keyring
 from quartet.trust.signing import NotGenuine
-from quartet.trust.submitters import submitter
+from quartet.trust.submitters import Submitter, submitter
 from services.coordinator.messages import RUN_TASK, Start, instance_of
 from services.coordinator.store import TaskStore
 
@@ -42,9 +41,10 @@ class Intake:
         """
         event = parse(raw)
         request = request_of(event, self.pack.manifest)
-        who = self._submitter(event)
+        who, asked_by = self._submitter(event)
+        source, event_id = str(event["source"]), str(event["id"])
         task = Task(
-            id=task_id(str(event["source"]), str(event["id"])),
+            id=task_id(source, event_id),
             pack=request.pack,
             goal=request.goal,
             requester=who.name,
@@ -55,7 +55,7 @@ class Intake:
             limits=request.limits,
         )
         run = secrets.token_hex(8)
-        start = self.store.accept(task, str(event["source"]), str(event["id"]), run)
+        start = self.store.accept(task, source, event_id, run, asked_by)
         if start is None:
             return None
         try:
@@ -65,7 +65,7 @@ class Intake:
             return task.id
         return task.id
 
-    def _submitter(self, event: Mapping[str, Json]) -> Person:
+    def _submitter(self, event: Mapping[str, Json]) -> Submitter:
         try:
             return submitter(event, self.keys(), self.services)
         except NotGenuine as error:

@@ -5,7 +5,15 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from quartet.contracts.plan import Plan
-from quartet.contracts.task import SUBTASK_MOVES, TASK_MOVES, TERMINAL, SubtaskState, TaskState
+from quartet.contracts.task import (
+    SUBTASK_MOVES,
+    TASK_MOVES,
+    TERMINAL,
+    Document,
+    SubtaskState,
+    Task,
+    TaskState,
+)
 from quartet.contracts.work import Verdict
 from quartet.packs.load import Pack
 from quartet.resilience.failures import Abandon
@@ -25,6 +33,23 @@ def own(session: Session, start: Start) -> TaskRow:
         raise Abandon(f"Task {start.task} is {row.state}.", cause="data", title="TaskEnded")
     row.checked = datetime.now(UTC)
     return row
+
+
+def check_same(row: TaskRow, task: Task, asked_by: str) -> None:
+    """Raise Abandon when the event of a task comes again with something else in it."""
+    if _asked(Task.model_validate(row.task)) != _asked(task) or row.asked_by != asked_by:
+        raise Abandon(
+            f"Event {row.event_id!r} of {row.source!r} submitted task {task.id} before, with "
+            "another content or requester; that one stays. Send a new event id for a new task.",
+            cause="data",
+            title="EventIdReused",
+        )
+
+
+def _asked(task: Task) -> Task:
+    """Return what makes two submissions the same: names of documents do not."""
+    bare = tuple(Document(digest=d.digest) for d in task.documents)
+    return task.model_copy(update={"documents": bare})
 
 
 def open_subtasks(session: Session, row: TaskRow, plan: Plan, pack: Pack) -> None:

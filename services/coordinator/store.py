@@ -13,7 +13,7 @@ from quartet.contracts.base import Fields
 from quartet.contracts.effect import Outcome
 from quartet.contracts.failure import Failure, Refusal
 from quartet.contracts.plan import Kind, Plan
-from quartet.contracts.task import TERMINAL, Document, Task
+from quartet.contracts.task import TERMINAL, Task
 from quartet.contracts.work import ReviewOrder, Verdict, Worked, WorkResult
 from quartet.packs.load import Pack
 from quartet.resilience.failures import Abandon
@@ -29,6 +29,7 @@ from services.coordinator.messages import (
 from services.coordinator.rows import (
     ENDED,
     attempt_closed,
+    check_same,
     entry,
     move_subtask,
     move_task,
@@ -79,7 +80,9 @@ class TaskStore:
         ):
             yield session
 
-    def accept(self, task: Task, source: str, event_id: str, run: str) -> Start | None:
+    def accept(
+        self, task: Task, source: str, event_id: str, run: str, asked_by: str = ""
+    ) -> Start | None:
         """Insert a task once; return its start, or None when it is there already."""
         now = datetime.now(UTC)
         row = TaskRow(
@@ -87,6 +90,7 @@ class TaskStore:
             source=source,
             event_id=event_id,
             requester=task.requester,
+            asked_by=asked_by,
             tenant=task.tenant,
             batch=task.batch,
             task=task.model_dump(mode="json"),
@@ -103,21 +107,10 @@ class TaskStore:
                 session.flush()
                 session.add(entry(task.id, "task", ("", "submitted"), "accepted"))
         except IntegrityError:
-            self._check_same(task, source, event_id)
+            with self.reading() as session:
+                check_same(session.get_one(TaskRow, task.id), task, asked_by)
             return None
         return Start(task=task.id, run=run)
-
-    def _check_same(self, task: Task, source: str, event_id: str) -> None:
-        """Raise Abandon when the event's id has come before with something else in it."""
-        with self.reading() as session:
-            found = Task.model_validate(session.get_one(TaskRow, task.id).task)
-        if _asked(found) != _asked(task):
-            raise Abandon(
-                f"Event {event_id!r} of {source!r} submitted task {task.id} before, with another "
-                "content or requester; that one stays. Send a new event id for a new task.",
-                cause="data",
-                title="EventIdReused",
-            )
 
     def claim(self, start: Start) -> Claimed:
         """Give the task to this run if it is the run that was started, and not ended."""
@@ -162,6 +155,11 @@ class TaskStore:
         """Return the app-id that works on each subtask, as chosen when the plan was kept."""
         with self.reading() as session:
             return {s.id: s.app_id for s in _subtasks(session, task)}
+
+    def asked_by(self, task: str) -> str:
+        """Return who asked for a task that runs as anonymous; empty where nobody knows."""
+        with self.reading() as session:
+            return session.get_one(TaskRow, task).asked_by
 
     def start_running(self, start: Start) -> None:
         """Note that the plan is registered and subtasks may begin."""
@@ -251,12 +249,6 @@ def closed(row: SubtaskRow) -> Closed:
             "failure": Failure.model_validate(row.failure) if row.failure else None,
         }
     )
-
-
-def _asked(task: Task) -> Task:
-    """Return what makes two submissions the same: names of documents do not."""
-    bare = tuple(Document(digest=d.digest) for d in task.documents)
-    return task.model_copy(update={"documents": bare})
 
 
 def _opened(row: SubtaskRow) -> Opened:

@@ -56,6 +56,8 @@ class TaskRow(Base):
     source: Mapped[str] = mapped_column(Text)
     event_id: Mapped[str] = mapped_column(Text)
     requester: Mapped[str] = mapped_column(Text)
+    asked_by: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """Who asked for a task that runs as anonymous, by the console's word; agents never see it."""
     tenant: Mapped[str] = mapped_column(String(64), server_default=DEFAULT_TENANT)
     batch: Mapped[str | None] = mapped_column(String(64))
     task: Mapped[dict[str, Any]] = mapped_column(JSON)

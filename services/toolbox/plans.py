@@ -20,6 +20,7 @@ def register(entry: Entry, sent: Registration) -> Registered:
             PlanRow(
                 task=sent.task,
                 requester=sent.requester,
+                asked_by=sent.asked_by,
                 tenant=sent.tenant,
                 roles=list(sent.roles),
                 goal=sent.goal,
@@ -36,6 +37,7 @@ def register(entry: Entry, sent: Registration) -> Registered:
         return Registered(plan_digest=plan_digest)
     same = {
         "requester": row.requester == sent.requester,
+        "asked_by": row.asked_by == sent.asked_by,
         "tenant": row.tenant == sent.tenant,
         "roles": tuple(row.roles) == sent.roles,
         "documents": row.documents == documents,
@@ -61,6 +63,7 @@ def registration_of(row: PlanRow) -> Registration:
         {
             "task": row.task,
             "requester": row.requester,
+            "asked_by": row.asked_by,
             "tenant": row.tenant,
             "roles": row.roles,
             "plan": row.plan,

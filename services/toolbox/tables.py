@@ -28,6 +28,8 @@ class PlanRow(Base):
     __tablename__ = "plans"
     task: Mapped[str] = mapped_column(String(26), primary_key=True)
     requester: Mapped[str] = mapped_column(Text)
+    asked_by: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """Who asked for a task that runs as anonymous, where the console knows."""
     tenant: Mapped[str] = mapped_column(String(64), server_default=DEFAULT_TENANT)
     roles: Mapped[list[str]] = mapped_column(JSON, server_default="[]")
     """The requester's roles when the task came in."""

@@ -16,7 +16,7 @@ from quartet.service.settings import Settings
 from quartet.sidecar.client import Sidecar
 from quartet.testing.people import bearer
 from quartet.testing.signing import keyring, signer
-from quartet.trust.submitters import submitter
+from quartet.trust.submitters import NOBODY, submitter
 from services.console.app import build
 from services.console.feed import Feed
 from services.console.notices.outbox import Outbox
@@ -230,17 +230,26 @@ def test_what_a_person_submits_unsigned_is_attested_for_the_person(
     answer = http.post("/api/tasks", json=forged, headers=signed_in(tmp_path, "submitter"))
 
     assert answer.status_code == 202
-    who = submitter(published(sidecar), {"keys": []}, keyring(tmp_path))
+    who, asked_by = submitter(published(sidecar), {"keys": []}, keyring(tmp_path))
     assert (who.name, who.tenant, who.roles) == ("someone", "default", ("submitter",))
+    assert asked_by == ""
 
 
-def test_what_shall_be_anonymous_and_what_a_client_signed_is_not_attested(
+def test_what_shall_be_anonymous_is_attested_to_be_nobody_s_and_by_whom_it_was_asked_for(
     http: TestClient, sidecar: Calls, tmp_path: Path
 ) -> None:
     headers = signed_in(tmp_path, "submitter")
 
     http.post("/api/tasks?anonymous=true", json=submission(attestation="x"), headers=headers)
-    assert "attestation" not in published(sidecar)
+
+    told = submitter(published(sidecar), {"keys": []}, keyring(tmp_path))
+    assert told == (NOBODY, "someone")
+
+
+def test_what_a_client_signed_is_not_attested(
+    http: TestClient, sidecar: Calls, tmp_path: Path
+) -> None:
+    headers = signed_in(tmp_path, "submitter")
 
     http.post("/api/tasks", json=submission(signature="s", attestation="x"), headers=headers)
     assert "attestation" not in published(sidecar)

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from quartet.contracts.effect import Commit, Undo
+from quartet.contracts.audit import Act
+from quartet.contracts.effect import Commit, Registration, Undo
 from quartet.contracts.event import TaskEnded
 from quartet.contracts.plan import Plan
 from quartet.contracts.task import Limits
 from quartet.contracts.work import WorkResult
 from quartet.resilience.failures import Abandon, Failing, RetryChanged, RetryLater
+from quartet.trust.chain import check, plan_statement
+from quartet.trust.signing import NotGenuine
 from services.coordinator.messages import Closing, Finish, Start
 from services.coordinator.tables import SubtaskRow
 from tests.unit.coordinator_desk import (
@@ -60,6 +63,27 @@ def test_a_plan_is_registered_and_published_and_a_second_time_changes_nothing(at
     assert set(at.outbox.on("task-planned")) == {f"{TASK_ID}.planned"}
     registered = at.peers.sent_to("toolbox", "plans")
     assert registered[0] == registered[1]
+
+
+@pytest.mark.parametrize("asked_by", ["alice", ""])
+def test_who_asked_for_an_anonymous_task_is_on_record_and_signed_with_its_plan(
+    at: Desk, asked_by: str
+) -> None:
+    at.store.accept(task(), "/test", "event-1", RUN, asked_by)
+    at.steps.claim_task(START)
+
+    at.register()
+
+    (act,) = at.peers.sent_to("toolbox", "record")
+    (sent,) = at.peers.sent_to("toolbox", "plans")
+    assert isinstance(act, Act)
+    assert isinstance(sent, Registration)
+    assert act.body.get("asked_by", "") == sent.asked_by == asked_by
+    assert ("asked_by" in sent.model_dump(mode="json")) == bool(asked_by)
+    check(at.keyring, sent.signature, plan_statement(sent), "coordinator")
+    forged = plan_statement(sent.model_copy(update={"asked_by": "bob"}))
+    with pytest.raises(NotGenuine):
+        check(at.keyring, sent.signature, forged, "coordinator")
 
 
 def test_a_refused_plan_leaves_no_trace(at: Desk) -> None:

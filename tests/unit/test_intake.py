@@ -241,6 +241,24 @@ def test_an_attested_event_runs_as_its_person_with_tenant_and_roles(door: Door) 
         assert session.get_one(TaskRow, ID).tenant == "acme"
 
 
+def test_a_task_that_a_person_submits_anonymously_is_nobody_s_and_keeps_who_asked(
+    door: Door,
+) -> None:
+    ada = Person(name="ada", tenant="acme", roles=("submitter",))
+
+    door.take(attested(EVENT, ada, signer("console").sign, anonymous=True))
+
+    task = door.task()
+    assert (task.requester, task.tenant, task.roles) == ("anonymous", "default", ())
+    assert door.desk.store.asked_by(ID) == "ada"
+
+
+def test_of_an_unsigned_event_from_the_broker_nobody_knows_who_asked(door: Door) -> None:
+    door.take(EVENT | {"asked_by": "ada"})
+
+    assert door.desk.store.asked_by(ID) == ""
+
+
 def test_forged_attributes_of_a_person_count_for_nothing(door: Door) -> None:
     door.take(EVENT | {"requester": "ada", "tenant": "acme", "roles": "admin", "person": "ada"})
 

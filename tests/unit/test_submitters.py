@@ -30,14 +30,22 @@ KEYS = listed(requester="local-client")
 def test_an_attested_event_is_of_the_person_with_tenant_and_roles(tmp_path: Path) -> None:
     event = attested(EVENT, ADA, signer("console").sign)
 
-    assert submitter(event, KEYS, keyring(tmp_path)) == SUBMITS
+    assert submitter(event, KEYS, keyring(tmp_path)) == (SUBMITS, "")
 
 
 def test_what_nobody_signed_is_anonymous_and_has_no_role(tmp_path: Path) -> None:
     forged = EVENT | {"requester": "ada", "tenant": "acme", "roles": ["admin"], "person": "ada"}
 
-    assert submitter(forged, KEYS, keyring(tmp_path)) == NOBODY
+    assert submitter(forged, KEYS, keyring(tmp_path)) == (NOBODY, "")
     assert (NOBODY.name, NOBODY.roles) == ("anonymous", ())
+
+
+def test_who_submits_anonymously_is_named_as_asking_and_the_task_is_nobody_s(
+    tmp_path: Path,
+) -> None:
+    event = attested(EVENT, ADA, signer("console").sign, anonymous=True)
+
+    assert submitter(event, KEYS, keyring(tmp_path)) == (NOBODY, "ada")
 
 
 @pytest.mark.parametrize("attribute", ["id", "source", "type", "data"])
@@ -62,6 +70,9 @@ def test_nobody_but_the_console_attests(tmp_path: Path, by: str) -> None:
         {"person": {"name": "ada", "roles": ["root"]}},
         {"person": {"name": "ada", "roles": ["submitter"]}, "more": 1},
         {"person": {"name": "ada", "roles": ["approver"]}},
+        {"person": {"name": "ada", "roles": ["approver"]}, "anonymous": True},
+        {"person": {"name": "ada", "roles": ["submitter"]}, "anonymous": "no"},
+        {"anonymous": True},
     ],
     ids=str,
 )
@@ -97,7 +108,7 @@ def test_an_attestation_that_is_too_old_is_refused(tmp_path: Path) -> None:
     known = keyring(tmp_path, lambda: float(then))
 
     known.clock = lambda: then + WITHIN_S
-    assert submitter(event, KEYS, known) == SUBMITS
+    assert submitter(event, KEYS, known).person == SUBMITS
     known.clock = lambda: then + EPOCH_S + WITHIN_S + 1
     with pytest.raises(NotGenuine, match="ended"):
         submitter(event, KEYS, known)
@@ -108,9 +119,9 @@ def test_a_client_s_key_gives_requester_tenant_and_roles(tmp_path: Path) -> None
     more = listed(requester="erp", tenant="acme", roles=["submitter", "operator"])
 
     plain = Person(name="local-client", roles=("submitter",))
-    assert submitter(event, KEYS, services) == plain
+    assert submitter(event, KEYS, services).person == plain
     full = Person(name="erp", tenant="acme", roles=("submitter", "operator"))
-    assert submitter(event, more, services) == full
+    assert submitter(event, more, services).person == full
 
 
 @pytest.mark.parametrize(

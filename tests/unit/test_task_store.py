@@ -70,6 +70,19 @@ def test_an_event_id_that_comes_again_with_something_else_is_refused(
     assert refused.value.failure.title == "EventIdReused"
 
 
+def test_an_event_id_that_comes_again_from_somebody_else_who_is_anonymous_is_refused(
+    at: Desk,
+) -> None:
+    at.store.accept(task(), "/test", "event-1", RUN, "ada")
+
+    assert at.store.accept(task(), "/test", "event-1", RUN, "ada") is None
+    for other in ("bob", ""):
+        with pytest.raises(Abandon) as refused:
+            at.store.accept(task(), "/test", "event-1", RUN, other)
+        assert refused.value.failure.title == "EventIdReused"
+    assert at.store.asked_by(TASK_ID) == "ada"
+
+
 def test_the_run_that_was_started_claims_its_task_as_often_as_it_asks(at: Desk) -> None:
     at.accepted()
 

@@ -9,6 +9,7 @@ from sqlalchemy import update
 from quartet.contracts.effect import Commit, Registration
 from quartet.contracts.work import Verdict
 from quartet.testing.signing import judged, registered, seed_of
+from quartet.trust.chain import plan_statement
 from quartet.trust.digest import digest
 from quartet.trust.keys import Signer
 from services.toolbox.tables import EffectRow, PlanRow
@@ -119,7 +120,13 @@ def test_a_plan_that_the_coordinator_did_not_sign_is_not_registered(desk: Desk, 
 def test_a_signature_covers_all_that_is_registered(desk: Desk) -> None:
     good = registered(Registration(task=task(2), requester="carol", plan=plan()))
 
-    edits = ({"requester": "mallory"}, {"tenant": "other"}, {"roles": ("admin",)}, {"goal": "x"})
+    edits = (
+        {"requester": "mallory"},
+        {"asked_by": "mallory"},
+        {"tenant": "other"},
+        {"roles": ("admin",)},
+        {"goal": "x"},
+    )
     for changed in edits:
         forged = good.model_copy(update=changed).model_dump(mode="json")
         assert desk.post("/callers/coordinator/plans", forged, 403)["title"] == "PlanNotSigned"
@@ -127,7 +134,13 @@ def test_a_signature_covers_all_that_is_registered(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("requester", "mallory"), ("roles", ["admin"]), ("goal", "Pay 9 to X"), ("signature", "")],
+    [
+        ("requester", "mallory"),
+        ("asked_by", "bob"),
+        ("roles", ["admin"]),
+        ("goal", "Pay 9 to X"),
+        ("signature", ""),
+    ],
 )
 def test_a_plan_that_was_edited_in_the_ledger_carries_nothing_out(
     desk: Desk, column: str, value: object
@@ -148,3 +161,12 @@ def test_a_slot_that_was_added_in_the_ledger_carries_nothing_out(desk: Desk) -> 
     forged = order(task(1), result(ASK), planned=plan(slots=2))
 
     assert refused(desk, forged) == "PlanNotGenuine"
+
+
+def test_a_plan_registered_before_it_said_who_asked_is_signed_as_it_was() -> None:
+    bare = Registration(task=task(1), requester="anonymous", plan=plan())
+    named = bare.model_copy(update={"asked_by": "alice"})
+    before = bare.model_dump(mode="json", exclude={"signature", "agents", "asked_by"})
+
+    assert plan_statement(bare)["registration"] == digest(before)
+    assert plan_statement(named)["registration"] not in (digest(before), "")

@@ -20,6 +20,7 @@ from services.toolbox.labels.leaving import check_leaving
 from services.toolbox.refusals import PolicyRefusal
 from services.toolbox.tables import ValueRow
 from tests.unit.toolbox_desk import (
+    DOCUMENT,
     Desk,
     credit_note,
     invoice,
@@ -53,7 +54,8 @@ def facts_of(desk: Desk, sent: Commit, pack: Pack | None = None) -> Facts:
 def asking(desk: Desk, goal: str, reason: str, requester: str = "carol") -> Commit:
     """A question in these words, for a task with this goal."""
     who: Fields = {"requester": requester, "roles": ["submitter"]}
-    sent = Registration.model_validate({"task": task(1), "plan": plan(), "goal": goal} | who)
+    what: Fields = {"task": task(1), "goal": goal, "documents": [DOCUMENT]}
+    sent = Registration.model_validate({**what, **who, "plan": plan()})
     desk.post("/callers/coordinator/plans", sent.model_dump(mode="json"))
     return order(task(1), result(propose("ask_about_invoice", reason=reason)))
 

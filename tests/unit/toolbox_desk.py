@@ -327,25 +327,26 @@ class Desk:
         return str(body.get("reservation", body.get("title")))
 
     def register(
+        self, of: str, what: Plan | None = None, requester: str = "carol", **more: str
+    ) -> Fields:
+        return self.registering(of, 200, what, requester, **more)
+
+    def registering(
         self,
         of: str,
+        status: int,
         what: Plan | None = None,
         requester: str = "carol",
-        tenant: str = DEFAULT_TENANT,
+        **more: str,
     ) -> Fields:
+        """Try to register a plan, ``more`` being its tenant or who asked; return the answer."""
         self.open_budget(of, requester)
         roles: tuple[Role, ...] = () if requester == "anonymous" else ("submitter",)
         what = what or plan()
         documents = (DOCUMENT, *(d for s in what.subtasks for d in s.documents))
-        sent = Registration(
-            task=of,
-            requester=requester,
-            tenant=tenant,
-            roles=roles,
-            plan=what,
-            documents=documents,
-        )
-        return self.post("/callers/coordinator/plans", sent.model_dump(mode="json"))
+        fields = {"roles": roles, "plan": what, "documents": documents, **more}
+        sent = Registration.model_validate({"task": of, "requester": requester, **fields})
+        return self.post("/callers/coordinator/plans", sent.model_dump(mode="json"), status)
 
     def is_planned(self, of: str) -> bool:
         with self.ledger.read() as entry:
@@ -374,6 +375,10 @@ class Desk:
     ) -> str:
         """Register the task, deliver the invoice and match it; returns a reference to the match."""
         self.register(of, requester=requester, tenant=tenant)
+        return self.match_of(of, content)
+
+    def match_of(self, of: str, content: Invoice) -> str:
+        """Deliver an invoice of a planned task and match it; returns a reference to the match."""
         read = self.settle(of, content)
         return f"${self.call(of, 'match_invoice', invoice=f'${read}')['value']}"
 

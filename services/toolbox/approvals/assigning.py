@@ -27,9 +27,9 @@ def assign(entry: Entry, approval: int, sent: Assignment, person: Person) -> App
     An approver may, who could decide it too: not for the own task, and within the tenant.
     """
     row = reachable(entry, approval, person)
-    locked(entry, row.task)
+    plan = locked(entry, row.task)
     entry.session.refresh(row, with_for_update=True)
-    check_person(row, person)
+    check_person(row, plan, person)
     if APPROVER not in person.roles:
         says = f"{person.name} is no approver; who is only in a group gives nothing away."
         raise PolicyRefusal(says, "NotAnApprover")

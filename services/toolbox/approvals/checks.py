@@ -1,7 +1,7 @@
 """The invariant of approvals (I5), computed from the ledger's rows and its audit.
 
-What people had to approve was approved in time by enough of them, none of them its requester,
-for exactly this call, and was carried out once.
+What people had to approve was approved in time by enough of them, none of them its requester
+or who asked for its task, for exactly this call, and was carried out once.
 """
 
 import json
@@ -12,9 +12,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from quartet.contracts.policy import rank
-from services.toolbox.approvals.deciding import folded
+from services.toolbox.approvals.deciding import askers, folded
 from services.toolbox.approvals.tables import OPEN, ApprovalRow, DecisionRow
-from services.toolbox.tables import AuditRow, EffectRow
+from services.toolbox.tables import AuditRow, EffectRow, PlanRow
 
 CARRIED_OUT = ("applied", "compensated")
 
@@ -66,8 +66,8 @@ def _approved(session: Session, row: ApprovalRow) -> Iterator[str]:
     people = {folded(d.person) for d in decisions}
     if len(people) < row.approvers:
         yield f"approval {row.id} is {row.state} by {len(people)} people, not {row.approvers}"
-    if folded(row.requester) in people:
-        yield f"approval {row.id} was decided by its requester"
+    if askers(row, session.get(PlanRow, row.task)) & people:
+        yield f"approval {row.id} was decided by its requester, or by who asked for the task"
     if any(d.call_digest != row.call_digest for d in decisions):
         yield f"approval {row.id} was decided for another call"
     if any(d.at >= row.expires_at for d in decisions):

@@ -65,7 +65,7 @@ def _decided(
     row = reachable(entry, approval, person)
     plan = locked(entry, row.task)
     entry.session.refresh(row, with_for_update=True)
-    check_person(row, person)
+    check_person(row, plan, person)
     if not _said_before(entry, row, sent, person):
         check_moment(entry, row, plan, sent, person)
         _keep(entry, row, sent, person)
@@ -74,14 +74,17 @@ def _decided(
     return view(entry, row)
 
 
-def check_person(row: ApprovalRow, person: Person) -> None:
-    """Refuse a person who may not decide this approval, whatever the decision."""
+def check_person(row: ApprovalRow, plan: PlanRow | None, person: Person) -> None:
+    """Refuse a person who may not decide this approval, whatever the decision.
+
+    A task is also theirs who asked for it and had it run as anonymous.
+    """
     if APPROVER not in person.roles and row.group not in person.groups:
         raise PolicyRefusal(
             f"{person.name} is no approver and not in the group {row.group!r}, which is asked.",
             "NotAnApprover",
         )
-    if _same(row.requester, person.name):
+    if folded(person.name) in askers(row, plan):
         raise PolicyRefusal(
             f"The task of this call is {person.name}'s own; somebody else has to decide.",
             "OwnTask",
@@ -194,8 +197,9 @@ def _record(entry: Entry, row: ApprovalRow, sent: ApprovalDecision, person: Pers
     entry.record("console", "approval-decided", row.task, body | sent.model_dump(mode="json"))
 
 
-def _same(one: str, other: str) -> bool:
-    return folded(one) == folded(other)
+def askers(row: ApprovalRow, plan: PlanRow | None) -> set[str]:
+    """Return the folded names of those whose task it is, and who therefore decide nothing of it."""
+    return {folded(name) for name in (row.requester, plan.asked_by if plan else "") if name}
 
 
 def folded(name: str) -> str:

@@ -102,12 +102,37 @@ def test_a_payment_rejected_with_guidance_is_worked_on_and_asked_about_again(
     assert payments(client, task) == 1
 
 
+def list_olga(running: Running) -> None:
+    """Have the local issuer sign in olga, who submits and approves."""
+    people = yaml.safe_load(running.data.people.read_text())
+    if all(one["name"] != "olga" for one in people["people"]):
+        people["people"].append({"name": "olga", "roles": ["approver", "submitter"]})
+        running.data.people.write_text(yaml.safe_dump(people))
+
+
+def test_who_submits_anonymously_decides_nothing_of_the_task_and_somebody_else_does(
+    running: Running, client: Client, alice: Decider
+) -> None:
+    list_olga(running)
+    with decider(client, "olga") as olga:
+        task = held(olga.client)
+        refused = olga.say(olga.waiting(task), "approve")
+    asked = alice.waiting(task)
+
+    assert (refused.status_code, refused.json()["title"]) == (403, "OwnTask")
+    assert (asked.requester, asked.decisions) == ("anonymous", ())
+    told = [r["body"] for r in client.records() if r["task"] == task]
+    assert {body["asked_by"] for body in told if "asked_by" in body} == {"olga"}
+
+    alice.decide(asked, "approve")
+
+    assert outcome(ended(client, task)) == "scheduled"
+
+
 def test_two_people_are_two_the_first_is_not_the_second_and_the_requester_is_neither(
     running: Running, client: Client, alice: Decider, bob: Decider
 ) -> None:
-    people = yaml.safe_load(running.data.people.read_text())
-    people["people"].append({"name": "olga", "roles": ["approver", "submitter"]})
-    running.data.people.write_text(yaml.safe_dump(people))
+    list_olga(running)
     invoice = client.upload(renumbered(sample("over-limit"), "TWO-PEOPLE"))
     with decider(client, "olga") as olga:
         task = olga.client.submit(olga.client.event(invoice))
