@@ -354,6 +354,7 @@ class Desk:
 
     def settle(self, of: str, content: Invoice, document: str = DOCUMENT) -> str:
         """Deliver a read invoice of a planned task as reader does; returns its value id."""
+        self.open_budget(of)
         if not self.is_planned(of):
             self.register(of)
         sent = settlement(of, content) | asking(document)
