@@ -52,7 +52,8 @@ def submit(
     data: Data = None,
     *,
     anonymous: Annotated[
-        bool, typer.Option("--anonymous", help="Submit as nobody: no effect is autonomous then.")
+        bool,
+        typer.Option("--anonymous", help="Submit as nobody: others decide about each effect."),
     ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Watch the tasks until they rest.")] = False,
     inline: Annotated[

@@ -233,6 +233,27 @@ def test_a_read_tool_s_argument_outside_its_schema_is_told_to_the_model(product:
     assert "document" in told
 
 
+def test_a_document_that_somebody_else_uploaded_is_not_read_for_a_task_of_another_one(
+    product: Scripted,
+) -> None:
+    document, theirs = (product.client.upload(clean_invoice()) for _ in range(2))
+    wrong, right = (
+        using("read_einvoice", json.dumps({"document": one.digest})) for one in (theirs, document)
+    )
+    event = product.client.signed(product.client.event(document))
+
+    with product.model.told_to(specialist__read_invoice=[wrong, right]):
+        task = product.client.submit(event)
+        view = product.client.settled(task)
+
+    assert outcome(view) == "scheduled", view.failure
+    assert "NotItsDocument" in str(product.model.asked("specialist.read-invoice")[1]["messages"])
+    told = [r for r in product.client.records() if r["task"] == task]
+    refused = [r["body"]["document"] for r in told if r["kind"] == "document-refused"]
+    read = [r for r in told if r["kind"] == "value-stored" and r["body"]["tool"] == "read_einvoice"]
+    assert (refused, len(read)) == ([theirs.digest], 1)
+
+
 def test_a_model_that_calls_tools_for_ever_is_stopped(product: Scripted) -> None:
     with product.model.told_to(specialist__read_invoice=using("read_einvoice", '{"document": 7}')):
         _, failure = product.failed(limits={"turns": 3, "attempts": 1})

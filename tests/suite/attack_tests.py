@@ -80,6 +80,12 @@ ATTACKS: dict[str, Kind] = {
     "test_two_people_are_two_the_first_is_not_the_second_and_the_requester_is_neither": Kind(
         ("V8", "ASI09"), "one person as two, the requester as approver", "approval rules"
     ),
+    "test_who_submits_anonymously_decides_nothing_of_the_task_and_somebody_else_does": Kind(
+        ("V8", "ASI09"), "who asked anonymously as approver", "approval rules"
+    ),
+    "test_a_document_that_somebody_else_uploaded_is_not_read_for_a_task_of_another_one": Kind(
+        ("V20", "LLM02"), "another task's document named to the reader", "signed plan"
+    ),
     "test_what_nobody_decides_in_time_expires_and_the_task_completes": Kind(
         ("V8", "ASI09"), "an approval past its time", "approval rules"
     ),
