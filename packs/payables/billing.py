@@ -50,6 +50,8 @@ class Claim:
     """As the duplicate rule compares it."""
     quantities: Mapping[str, Decimal]
     net: Decimal
+    due: Decimal = ZERO
+    """What it asks for, with VAT."""
 
 
 @dataclass
@@ -58,6 +60,7 @@ class Billed:
 
     quantities: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     net: Decimal = ZERO
+    due: Decimal = ZERO
     by_line: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     numbers: list[str] = field(default_factory=list)
 
@@ -92,6 +95,7 @@ def claim_of(invoice: Invoice, vendor: str | None, number: str | None) -> Claim:
         number=number or "",
         quantities={name: q for name, q in by_order_line(invoice).items() if q > 0},
         net=max(invoice.totals.net, ZERO),
+        due=max(invoice.totals.payable, ZERO),
     )
 
 
@@ -123,9 +127,10 @@ def billed_of(session: Session, order: str, but: Claim | None = None) -> Billed:
     if but is not None:
         live.append(or_(PaymentRow.vendor != but.vendor, PaymentRow.normal_number != but.number))
     billed = Billed()
-    payments = select(PaymentRow.number, PaymentRow.net).where(*live)
-    for number, net in session.execute(payments.order_by(PaymentRow.scheduled_at)):
+    payments = select(PaymentRow.number, PaymentRow.net, PaymentRow.amount).where(*live)
+    for number, net, due in session.execute(payments.order_by(PaymentRow.scheduled_at)):
         billed.net += net
+        billed.due += due
         billed.numbers.append(number)
     lines = (
         select(PaymentRow.number, BilledRow.line, BilledRow.quantity)

@@ -8,7 +8,8 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from packs.payables.billing import Billed, Claim, beyond, billed_of, find_order
+from packs.payables.billing import Billed, Claim, billed_of, find_order
+from packs.payables.due import above_order
 from packs.payables.ledger import PaymentRow, RunItemRow, RunRow, TransferRow
 from packs.payables.payment_run import file_of
 
@@ -67,8 +68,8 @@ def _received(session: Session) -> Iterator[str]:
             yield f"payments bill order {number}, which is not there"
             continue
         billed = billed_of(session, ordered.order.number)
-        together = Claim("", "", billed.quantities, billed.net)
-        yield from (f"{number}: {over}" for over in beyond(ordered, together, Billed()))
+        together = Claim("", "", billed.quantities, billed.net, due=billed.due)
+        yield from (f"{number}: {over}" for over in above_order(ordered, together, Billed()))
 
 
 def _runs(session: Session, files: Path) -> Iterator[str]:

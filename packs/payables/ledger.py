@@ -69,6 +69,8 @@ class OrderLineRow(Base):
     quantity: Mapped[Decimal] = mapped_column(Exact)
     unit: Mapped[str] = mapped_column(String(8))
     price: Mapped[Decimal] = mapped_column(Exact)
+    vat_rate: Mapped[Decimal | None] = mapped_column(Exact)
+    """In percent; None where the master data names none."""
 
 
 class ReceiptRow(Base):

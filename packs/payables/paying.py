@@ -5,10 +5,11 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from packs.payables.billing import Billed, Claim, beyond, billed_of, find_order
+from packs.payables.billing import Billed, Claim, billed_of, find_order
+from packs.payables.due import above_net, above_order
 from packs.payables.invoice import Part
 from packs.payables.ledger import BilledRow, Kind, PaymentRow, VendorRow
-from packs.payables.matching import Match
+from packs.payables.matching import Match, open_for
 from quartet.packs.amount import Amount
 from quartet.packs.labelling import Critical
 from quartet.packs.locking import locked
@@ -129,8 +130,8 @@ def _was_ordered(arguments: ScheduleCredit, books: Books) -> bool:
     ordered = find_order(books.session, found.order_number)
     if ordered is None or ordered.order.vendor != found.vendor_id:
         return False
-    claim = Claim(found.vendor_id, found.normal_number or "", found.quantities, found.net)
-    return not any(beyond(ordered, claim, Billed()))
+    claim = _claim(found)
+    return not (*above_net(ordered, claim), *above_order(ordered, claim, Billed()))
 
 
 _PAYEE = (
@@ -241,14 +242,19 @@ def _vendor_now(found: Match, books: Books) -> VendorRow:
 def _order_now(found: Match, vendor: VendorRow, books: Books) -> str:
     """Return the number of the order, locked; raises RetryChanged when it leaves too little."""
     ordered = find_order(books.session, found.order_number, lock=True)
-    if ordered is None or ordered.order.status != "open" or ordered.order.vendor != vendor.id:
+    if ordered is None or not open_for(vendor, ordered):
         raise _out_of_date("the order is no longer an open one of this vendor")
-    claim = Claim(vendor.id, found.normal_number or "", found.quantities, found.net)
+    claim = _claim(found)
     billed = billed_of(books.session, ordered.order.number, but=claim)
-    over = tuple(beyond(ordered, claim, billed))
+    over = (*above_net(ordered, claim), *above_order(ordered, claim, billed))
     if over:
         raise _out_of_date("; ".join(over)[:600])
     return ordered.order.number
+
+
+def _claim(found: Match) -> Claim:
+    number, vendor = found.normal_number or "", found.vendor_id or ""
+    return Claim(vendor, number, found.quantities, found.net, due=found.amount_due)
 
 
 def _out_of_date(says: str) -> RetryChanged:
