@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 from packs.payables.billing import (
     LIMIT,
     ZERO,
-    Billed,
     Claim,
     Ordered,
     billed_of,
@@ -68,11 +67,11 @@ class Match(Part):
 
 def match(invoice: Invoice, session: Session) -> Match:
     """Hold an invoice against the ledger as it is now."""
-    kind: Kind = "credit" if invoice.kind == "credit-note" else "payment"
     vendor = find_vendor(invoice, session)
     number = normal_number_of(invoice)
     sums_hold = not arithmetic(invoice)
     claim = claim_of(invoice, vendor.id if vendor else None, number)
+    kind = claim.kind
     # What is due and follows from nothing is told of once, by arithmetic_holds.
     asked = claim if sums_hold else replace(claim, due=ZERO)
     ordered = find_order(session, invoice.order_number)
@@ -189,15 +188,15 @@ def _over(
 ) -> Iterator[str]:
     """Say what nothing explains, what is dearer than ordered, and what is above what was received.
 
-    A credit note is held against what was received alone: the invoices before it are its reason.
+    A credit note is held against what was received and other credit notes: the invoices before it
+    are its reason.
     """
     yield from stated_beyond(invoice, ordered)
     yield from above_net(ordered, claim)
     if ordered is None:
         return
     yield from _dearer(invoice, ordered)
-    credit = invoice.kind == "credit-note"
-    billed = Billed() if credit else billed_of(session, ordered.order.number, but=claim)
+    billed = billed_of(session, ordered.order.number, but=claim)
     yield from above_order(ordered, claim, billed)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from packs.payables.billing import Billed, Claim, billed_of, find_order
+from packs.payables.billing import Claim, billed_of, find_order
 from packs.payables.due import above_net, above_order
 from packs.payables.invoice import Part
 from packs.payables.ledger import BilledRow, Kind, PaymentRow, VendorRow
@@ -125,13 +125,12 @@ def _was_received(arguments: SchedulePayment, books: Books) -> bool:
 
 
 def _was_ordered(arguments: ScheduleCredit, books: Books) -> bool:
-    """Return whether an order of the vendor is large enough for the credit; many name none."""
+    """Return whether an order covers the credit beside others; many credit notes name none.
+
+    It raises MatchOutOfDate when one is named and does not.
+    """
     found = arguments.match
-    ordered = find_order(books.session, found.order_number)
-    if ordered is None or ordered.order.vendor != found.vendor_id:
-        return False
-    claim = _claim(found)
-    return not (*above_net(ordered, claim), *above_order(ordered, claim, Billed()))
+    return _order_now(found, _vendor_now(found, books), books) is not None
 
 
 _PAYEE = (
@@ -143,6 +142,11 @@ _PAYEE = (
 
 def _payee(arguments: Matched) -> str:
     return str(arguments.match.iban)
+
+
+def _credited(arguments: Matched) -> str:
+    """Return the vendor as the payee of credits, which are counted apart from its payments."""
+    return f"credits of {arguments.match.iban}"
 
 
 @tool(
@@ -175,19 +179,24 @@ def schedule_payment(arguments: SchedulePayment, books: Books) -> Scheduled:
         natural_key=_natural_key,
         amount=_amount,
         counterparty=_counterparty,
+        payee=_credited,
         compensate=cancel_payment,
         critical=(*_PAYEE, Critical("match.amount_due", _was_ordered)),
         reversible=True,
     ),
 )
 def schedule_credit(arguments: ScheduleCredit, books: Books) -> Scheduled:
-    """Schedule a matched credit note: it reduces what the vendor is paid in the next runs."""
+    """Schedule a matched credit note: it reduces what the vendor is paid in the next runs.
+
+    Only a match whose checks all hold is taken. Credit notes on one order count together: when
+    another one was scheduled meanwhile and leaves too little of what was received, match it again.
+    """
     return _schedule("credit", arguments.match, books)
 
 
 def _schedule(kind: Kind, found: Match, books: Books) -> Scheduled:
     vendor = _vendor_now(found, books)
-    order = _order_now(found, vendor, books) if kind == "payment" else found.order_number
+    order = _order_now(found, vendor, books)
     row = PaymentRow(
         effect=books.effect,
         kind=kind,
@@ -206,7 +215,7 @@ def _schedule(kind: Kind, found: Match, books: Books) -> Scheduled:
     )
     books.session.add(row)
     books.session.flush()
-    if kind == "payment":
+    if order is not None:
         books.session.add_all(
             BilledRow(effect=row.effect, line=line, quantity=quantity)
             for line, quantity in found.quantities.items()
@@ -239,8 +248,13 @@ def _vendor_now(found: Match, books: Books) -> VendorRow:
     return vendor
 
 
-def _order_now(found: Match, vendor: VendorRow, books: Books) -> str:
-    """Return the number of the order, locked; raises RetryChanged when it leaves too little."""
+def _order_now(found: Match, vendor: VendorRow, books: Books) -> str | None:
+    """Return the number of the order, locked; raises RetryChanged when it leaves too little.
+
+    None for a credit note that names no order.
+    """
+    if found.kind == "credit" and found.order_number is None:
+        return None
     ordered = find_order(books.session, found.order_number, lock=True)
     if ordered is None or not open_for(vendor, ordered):
         raise _out_of_date("the order is no longer an open one of this vendor")
@@ -254,7 +268,7 @@ def _order_now(found: Match, vendor: VendorRow, books: Books) -> str:
 
 def _claim(found: Match) -> Claim:
     number, vendor = found.normal_number or "", found.vendor_id or ""
-    return Claim(vendor, number, found.quantities, found.net, due=found.amount_due)
+    return Claim(vendor, number, found.quantities, found.net, found.amount_due, found.kind)
 
 
 def _out_of_date(says: str) -> RetryChanged:

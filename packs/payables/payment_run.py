@@ -1,8 +1,7 @@
-"""Closing a payment run: what nets off and what is transferred; its file is pain001's."""
+"""Closing a payment run: what is transferred; what nets off is netting's, the file pain001's."""
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -21,43 +20,14 @@ from packs.payables.ledger import (
     TransferRow,
     VendorRow,
 )
+from packs.payables.netting import ZERO, Netting, Room, net
 from packs.payables.pain001 import render, write
 from packs.payables.paying import CLEARING
 from quartet.packs.tool import Books, tool
 from quartet.resilience.failures import Abandon
 
-ZERO = Decimal(0)
 Key = tuple[str, str, str]
 """Vendor, currency, account: what one transfer pays."""
-
-
-@dataclass(frozen=True)
-class Netting:
-    """What one transfer is made of: each entry with how much of it counts now."""
-
-    payments: tuple[tuple[PaymentRow, Decimal], ...]
-    credits: tuple[tuple[PaymentRow, Decimal], ...]
-
-    @property
-    def amount(self) -> Decimal:
-        """What is left to transfer."""
-        return sum((a for _, a in self.payments), ZERO) - sum((a for _, a in self.credits), ZERO)
-
-
-def net(entries: list[PaymentRow]) -> Netting:
-    """Net payments of one vendor, currency and account against its credits, oldest credits first.
-
-    What a credit has left after that waits for the next run; without a payment it waits whole.
-    """
-    payments = tuple((e, e.amount) for e in entries if e.kind == "payment")
-    left = sum((amount for _, amount in payments), ZERO)
-    used: list[tuple[PaymentRow, Decimal]] = []
-    for entry in entries:
-        if entry.kind == "credit" and left > 0:
-            part = min(entry.amount - entry.used, left)
-            used.append((entry, part))
-            left -= part
-    return Netting(payments, tuple(used))
 
 
 class Entry(Part):
@@ -204,11 +174,12 @@ def _open_nettings(session: Session) -> dict[Key, Netting]:
         .where(PaymentRow.status == "scheduled")
         .order_by(PaymentRow.scheduled_at, PaymentRow.effect)
         .with_for_update()
-    )
+    ).all()
+    room = Room(session, rows)
     by_key: dict[Key, list[PaymentRow]] = defaultdict(list)
     for row in rows:
         by_key[(row.vendor, row.currency, row.iban)].append(row)
-    nettings = {key: net(by_key[key]) for key in sorted(by_key)}
+    nettings = {key: net(by_key[key], room) for key in sorted(by_key)}
     return {key: netting for key, netting in nettings.items() if netting.payments}
 
 
