@@ -1,7 +1,7 @@
 """Closing a payment run: what is transferred; what nets off is netting's, the file pain001's."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from packs.payables.books import Nothing
 from packs.payables.invoice import Part
+from packs.payables.leaving_out import LeftOut, leave_out, says
 from packs.payables.ledger import (
     CompanyRow,
     PaymentRow,
@@ -52,12 +53,13 @@ class Entries(Part):
 
 
 class Closed(Part):
-    """The run that was closed; empty when nothing was scheduled."""
+    """The run that was closed, and what it left out; no run when there was nothing to pay."""
 
     run: str | None
     transfers: int
     totals: dict[str, str]
     file: str | None
+    left_out: tuple[LeftOut, ...] = ()
 
 
 class Rendered(Part):
@@ -102,14 +104,20 @@ def _entry(row: PaymentRow, runs: tuple[str, ...]) -> Entry:
 def close_payment_run(arguments: Nothing, books: Books) -> Closed:
     """Close the payment run: net off credits and write the payment file for the bank.
 
-    What is scheduled later goes into the next run. With nothing to pay, nothing is closed.
+    What is scheduled later goes into the next run. With nothing to pay, nothing is closed. A
+    payment whose vendor is not active now, or has another account than when it was scheduled, is
+    left out and listed for people: a later run pays it once the vendor master is right again.
     """
     del arguments
     session = books.session
     _check_files_known(books)
-    nettings = _open_nettings(session)
+    scheduled = _scheduled(session)
+    left_out = tuple(leave_out(session, scheduled))
+    books.list_left_out({one.effect: says(one) for one in left_out})
+    waiting = {one.effect for one in left_out}
+    nettings = _nettings(session, [row for row in scheduled if row.effect not in waiting])
     if not nettings:
-        return Closed(run=None, transfers=0, totals={}, file=None)
+        return Closed(run=None, transfers=0, totals={}, file=None, left_out=left_out)
     run = _new_run(books)
     totals: dict[str, Decimal] = defaultdict(Decimal)
     for position, (key, netting) in enumerate(nettings.items(), start=1):
@@ -128,6 +136,7 @@ def close_payment_run(arguments: Nothing, books: Books) -> Closed:
         transfers=sum(n.amount > 0 for n in nettings.values()),
         totals={currency: f"{total:.2f}" for currency, total in totals.items()},
         file=None if content is None else path.name,
+        left_out=left_out,
     )
 
 
@@ -167,14 +176,18 @@ def _check_files_known(books: Books) -> None:
         )
 
 
-def _open_nettings(session: Session) -> dict[Key, Netting]:
-    """Return what each transfer of a run closed now would be; entries are locked."""
-    rows = session.scalars(
+def _scheduled(session: Session) -> Sequence[PaymentRow]:
+    """Return what no closed run has counted wholly, locked, oldest first."""
+    return session.scalars(
         select(PaymentRow)
         .where(PaymentRow.status == "scheduled")
         .order_by(PaymentRow.scheduled_at, PaymentRow.effect)
         .with_for_update()
     ).all()
+
+
+def _nettings(session: Session, rows: Sequence[PaymentRow]) -> dict[Key, Netting]:
+    """Return what each transfer of a run of these entries would be."""
     room = Room(session, rows)
     by_key: dict[Key, list[PaymentRow]] = defaultdict(list)
     for row in rows:
@@ -213,7 +226,7 @@ def _settle(session: Session, run: RunRow, position: int, key: Key, netting: Net
         vendor=vendor.id,
         name=vendor.name,
         iban=key[2],
-        bic=vendor.bic if vendor.iban == key[2] else None,
+        bic=vendor.bic,
         currency=key[1],
         amount=netting.amount,
     )
