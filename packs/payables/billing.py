@@ -9,6 +9,8 @@ names none. Neither is ever below zero: a negative line gives nothing back.
   large invoice that nobody approves keep the vendor's other invoices from being paid. Its tool
   looks again when it is applied, so whichever is applied first is paid, and approving the other
   is refused as out of date.
+- Credit notes count together in the same way, apart from payments: what live credits have credited
+  is taken off what was received. How much of them a run nets off is netting's.
 - A credit note gives nothing back. It does not say whether goods went back (then less was received,
   too) or a price was put right (then the quantity stays billed): given back, twenty units could be
   billed, credited at a cent each, and billed again. What is to be billed anew after a credit note
@@ -26,6 +28,7 @@ from sqlalchemy.orm import Session
 from packs.payables.invoice import Invoice
 from packs.payables.ledger import (
     BilledRow,
+    Kind,
     OrderLineRow,
     OrderRow,
     PaymentRow,
@@ -42,6 +45,7 @@ PRICE_TOLERANCE = Decimal("0.02")
 """How far above the ordered price a price may be, as a share; below is never a problem."""
 LIMIT = 1 + PRICE_TOLERANCE
 _SHOWN = 40
+_DONE: Mapping[Kind, str] = {"payment": "billed", "credit": "credited"}
 
 
 @dataclass(frozen=True)
@@ -53,14 +57,21 @@ class Claim:
     """As the duplicate rule compares it."""
     quantities: Mapping[str, Decimal]
     net: Decimal
+    due: Decimal = ZERO
+    """What it asks for, with VAT."""
+    kind: Kind = "payment"
 
 
 @dataclass
 class Billed:
-    """What other invoices have billed of an order, and the numbers of the tenant's own ones."""
+    """What others of the same kind have billed, or credited, of an order.
+
+    Their numbers are told where they are of the tenant that asks.
+    """
 
     quantities: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     net: Decimal = ZERO
+    due: Decimal = ZERO
     by_line: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     numbers: list[str] = field(default_factory=list)
 
@@ -95,6 +106,8 @@ def claim_of(invoice: Invoice, vendor: str | None, number: str | None) -> Claim:
         number=number or "",
         quantities={name: q for name, q in by_order_line(invoice).items() if q > 0},
         net=max(invoice.totals.net, ZERO),
+        due=max(invoice.totals.payable, ZERO),
+        kind="credit" if invoice.kind == "credit-note" else "payment",
     )
 
 
@@ -122,20 +135,31 @@ def everyones(_: str) -> bool:
 
 
 def billed_of(
-    session: Session, order: str, but: Claim | None = None, is_own: IsOwn = everyones
+    session: Session,
+    order: str,
+    but: Claim | None = None,
+    kind: Kind = "payment",
+    is_own: IsOwn = everyones,
 ) -> Billed:
-    """Return what live payments have billed of an order, but for those of one invoice."""
+    """Return what live payments, or credits, have billed of an order, but for those of one claim.
+
+    With ``but`` they are those of its kind.
+    """
     live = [
-        PaymentRow.kind == "payment",
+        PaymentRow.kind == (but.kind if but else kind),
         PaymentRow.order == order,
         PaymentRow.status != "cancelled",
     ]
     if but is not None:
         live.append(or_(PaymentRow.vendor != but.vendor, PaymentRow.normal_number != but.number))
     billed = Billed()
-    payments = select(PaymentRow.effect, PaymentRow.number, PaymentRow.net).where(*live)
-    for effect, number, net in session.execute(payments.order_by(PaymentRow.scheduled_at)):
+    payments = select(
+        PaymentRow.effect, PaymentRow.number, PaymentRow.net, PaymentRow.amount
+    ).where(*live)
+    rows = session.execute(payments.order_by(PaymentRow.scheduled_at))
+    for effect, number, net, due in rows:
         billed.net += net
+        billed.due += due
         billed.numbers.append(number if is_own(effect) else FOREIGN)
     lines = (
         select(PaymentRow.effect, PaymentRow.number, BilledRow.line, BilledRow.quantity)
@@ -152,23 +176,25 @@ def billed_of(
 def beyond(ordered: Ordered, claim: Claim, billed: Billed) -> Iterator[str]:
     """Say what a claim bills above what was received and is not billed yet, by line or else in all.
 
+    A credit note credits, likewise, no more than was received and is not credited yet.
+
     The total bounds what lines cannot: invoices that name no order lines, alone and beside others.
     """
-    over = False
+    over, done = False, _DONE[claim.kind]
     for name, quantity in claim.quantities.items():
         got, before = ordered.received.get(name, ZERO), billed.quantities.get(name, ZERO)
         if name in ordered.lines and quantity + before > got:
             over = True
-            says = f"{quantity:f} of order line {name} are billed, {got:f} were received"
-            yield says + _already(f"{before:f} are", billed.by_line.get(name))
+            says = f"{quantity:f} of order line {name} are {done}, {got:f} were received"
+            yield says + _already(f"{before:f} are {done}", billed.by_line.get(name))
     worth = ordered.worth(ordered.received)
     if not over and claim.net + billed.net > worth * LIMIT:
         says = f"the net total {claim.net:f} is above what the order gives, {worth:.2f}"
-        yield says + _already(f"of which {billed.net:.2f} is", billed.numbers)
+        yield says + _already(f"of which {billed.net:.2f} is {done}", billed.numbers)
 
 
 def _already(what: str, numbers: list[str] | None) -> str:
     if not numbers:
         return ""
     more = f" and {len(numbers) - 1} more" if len(numbers) > 1 else ""
-    return f", {what} billed already by {numbers[0][:_SHOWN]}{more}"
+    return f", {what} already by {numbers[0][:_SHOWN]}{more}"

@@ -119,8 +119,7 @@ def load_books(arguments: MasterData, books: Books) -> Loaded:
     session.flush()
     for order in arguments.orders:
         for line in order.lines:
-            kept = line.model_dump(exclude={"vat_rate"})
-            session.merge(OrderLineRow(order=order.number, **kept))
+            session.merge(OrderLineRow(order=order.number, **line.model_dump()))
     for receipt in arguments.receipts:
         for arrived in receipt.lines:
             session.merge(

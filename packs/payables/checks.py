@@ -8,7 +8,8 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from packs.payables.billing import Billed, Claim, beyond, billed_of, find_order
+from packs.payables.billing import Billed, Claim, billed_of, find_order
+from packs.payables.due import above_order
 from packs.payables.ledger import PaymentRow, RunItemRow, RunRow, TransferRow
 from packs.payables.payment_run import file_of
 
@@ -24,6 +25,7 @@ def problems(session: Session, files: Path, applied: Collection[str]) -> tuple[s
         *_effects(session, applied),
         *_counted(session),
         *_received(session),
+        *_credited(session),
         *_runs(session, files),
     )
 
@@ -54,21 +56,31 @@ def _counted(session: Session) -> Iterator[str]:
 
 
 def _received(session: Session) -> Iterator[str]:
-    """Hold what live payments bill of each order together against what was received of it.
+    """Hold what live payments, or credits, bill of each order against what was received of it.
 
     An order of which less was received later on, a corrected receipt, is told here too.
     """
-    live = select(PaymentRow.order).where(
-        PaymentRow.kind == "payment", PaymentRow.status != "cancelled"
+    live = (
+        select(PaymentRow.order, PaymentRow.kind)
+        .where(PaymentRow.order.is_not(None), PaymentRow.status != "cancelled")
+        .distinct()
     )
-    for number in session.scalars(live.distinct().order_by(PaymentRow.order)):
+    for number, kind in session.execute(live.order_by(PaymentRow.order, PaymentRow.kind)):
         ordered = find_order(session, number)
         if ordered is None:
-            yield f"payments bill order {number}, which is not there"
+            yield f"{kind}s bill order {number}, which is not there"
             continue
-        billed = billed_of(session, ordered.order.number)
-        together = Claim("", "", billed.quantities, billed.net)
-        yield from (f"{number}: {over}" for over in beyond(ordered, together, Billed()))
+        billed = billed_of(session, ordered.order.number, kind=kind)
+        together = Claim("", "", billed.quantities, billed.net, billed.due, kind)
+        yield from (f"{number}: {over}" for over in above_order(ordered, together, Billed()))
+
+
+def _credited(session: Session) -> Iterator[str]:
+    """Hold what credits of each order have netted off against what runs have paid of it."""
+    left: dict[str, Decimal] = defaultdict(Decimal)
+    for row in session.scalars(select(PaymentRow).where(PaymentRow.order.is_not(None))):
+        left[row.order or ""] += row.used if row.kind == "payment" else -row.used
+    yield from (f"{order}: credits exceed payments by {-n}" for order, n in left.items() if n < 0)
 
 
 def _runs(session: Session, files: Path) -> Iterator[str]:

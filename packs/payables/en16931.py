@@ -5,7 +5,8 @@ the official validators let BR-CO-17 be off by less than one unit, this pack doe
 pays wants to see it. The line rule (PEPPOL-EN16931-R120) has its own tolerance of 0.02.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 from packs.payables.invoice import Adjustment, Invoice, Line, Part, VatGroup
@@ -14,6 +15,8 @@ CENT = Decimal("0.01")
 LINE_TOLERANCE = Decimal("0.02")
 ZERO = Decimal(0)
 # The rule for the basis of a VAT category, by category code; those of `_BY_RATE` hold per rate.
+# These are all the categories there are (UNTDID 5305 as EN 16931 takes it); the standard has no
+# rule of its own for the basis of B.
 _BASIS_RULES = {
     "S": "BR-S-08",
     "Z": "BR-Z-08",
@@ -24,8 +27,11 @@ _BASIS_RULES = {
     "O": "BR-O-08",
     "L": "BR-AF-08",
     "M": "BR-AG-08",
+    "B": "BG-23",
 }
-_BY_RATE = frozenset({"S", "L", "M"})
+_BY_RATE = frozenset({"S", "L", "M", "B"})
+KNOWN = ", ".join(_BASIS_RULES)
+_WITHOUT_TAX = frozenset(_BASIS_RULES) - _BY_RATE
 
 
 class Finding(Part):
@@ -135,6 +141,10 @@ def _vat(invoice: Invoice) -> Iterator[Finding]:
         sum((group.tax for group in invoice.vat), ZERO),
         invoice.totals.vat,
     )
+    yield from _categories(invoice.vat)
+    parts: tuple[Line | Adjustment, ...] = (*invoice.lines, *invoice.adjustments)
+    for part in parts:
+        yield from _category(part)
     for group in invoice.vat:
         yield from _equal(
             "BR-CO-17",
@@ -143,6 +153,40 @@ def _vat(invoice: Invoice) -> Iterator[Finding]:
             group.tax,
         )
         yield from _basis(invoice, group)
+
+
+def _categories(groups: Sequence[VatGroup]) -> Iterator[Finding]:
+    """Check that each category of the breakdown is known, is there once and taxes as it may.
+
+    A row that were there twice would be taxed twice: each has the basis that it should.
+    """
+    for (category, _), count in Counter(map(_row, groups)).items():
+        if category not in _BASIS_RULES:
+            yield _unlike("BR-CL-17", "VAT category (BT-118) is known", KNOWN, category)
+        elif count > 1:
+            says = f"VAT {category}: one row of the breakdown for a category and rate"
+            yield _unlike("BG-23", says, "1", str(count))
+    for group in groups:
+        if group.category in _WITHOUT_TAX and (group.rate or group.tax):
+            rule = _BASIS_RULES[group.category].replace("-08", "-09")
+            stated = f"{group.tax:f} at {group.rate or ZERO:f}%"
+            yield _unlike(rule, f"VAT {group.category}: no tax and no rate", "0.00 at 0%", stated)
+
+
+def _category(part: Line | Adjustment) -> Iterator[Finding]:
+    """Check that the category of a line or adjustment is known, and has a rate only if it may."""
+    category = part.vat_category
+    if category is not None and category not in _BASIS_RULES:
+        yield _unlike("BR-CL-18", "VAT category (BT-151) is known", KNOWN, category)
+    elif category in _WITHOUT_TAX and part.vat_rate:
+        rule = _BASIS_RULES[category].replace("-08", "-05")
+        says = f"VAT {category}: no rate on a line, allowance or charge"
+        yield _unlike(rule, says, "0", f"{part.vat_rate:f}")
+
+
+def _row(group: VatGroup) -> tuple[str, Decimal]:
+    """Return what tells the rows of a VAT breakdown apart."""
+    return group.category, (group.rate or ZERO) if group.category in _BY_RATE else ZERO
 
 
 def _basis(invoice: Invoice, group: VatGroup) -> Iterator[Finding]:
@@ -224,6 +268,10 @@ def _differs(rule: str, says: str, expected: Decimal, stated: Decimal | None) ->
         expected=f"{rounded(expected):f}",
         stated="not stated" if stated is None else f"{stated:f}",
     )
+
+
+def _unlike(rule: str, says: str, expected: str, stated: str) -> Finding:
+    return Finding(rule=rule, says=says, expected=expected, stated=stated)
 
 
 def _named(group: VatGroup) -> str:

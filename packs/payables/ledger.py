@@ -69,6 +69,8 @@ class OrderLineRow(Base):
     quantity: Mapped[Decimal] = mapped_column(Exact)
     unit: Mapped[str] = mapped_column(String(8))
     price: Mapped[Decimal] = mapped_column(Exact)
+    vat_rate: Mapped[Decimal | None] = mapped_column(Exact)
+    """In percent; None where the master data names none."""
 
 
 class ReceiptRow(Base):
@@ -104,7 +106,7 @@ class PaymentRow(Base):
     normal_number: Mapped[str] = mapped_column(Text)
     order: Mapped[str | None] = mapped_column(String(100))
     net: Mapped[Decimal] = mapped_column(Exact)
-    """Of a payment: what it bills of its order, without VAT."""
+    """What it bills, or credits, of its order, without VAT."""
     amount: Mapped[Decimal] = mapped_column(Cents)
     used: Mapped[Decimal] = mapped_column(Cents)
     """Of a credit: how much of it closed runs have netted off."""
@@ -129,7 +131,7 @@ class PaymentRow(Base):
 
 
 class BilledRow(Base):
-    """How much of a line of its order a payment bills; it counts until the payment is cancelled."""
+    """How much of an order line a payment bills, or a credit credits, until it is cancelled."""
 
     __tablename__ = "billed"
     effect: Mapped[str] = mapped_column(ForeignKey("payments.effect"), primary_key=True)

@@ -4,6 +4,7 @@ How invoices on one order count together is in billing.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Annotated
@@ -14,17 +15,17 @@ from sqlalchemy.orm import Session
 
 from packs.payables.billing import (
     LIMIT,
-    Billed,
+    ZERO,
     Claim,
     IsOwn,
     Ordered,
-    beyond,
     billed_of,
     by_order_line,
     claim_of,
     everyones,
     find_order,
 )
+from packs.payables.due import above_net, above_order, stated_beyond
 from packs.payables.en16931 import arithmetic
 from packs.payables.invoice import Currency, Iban, Identifier, Invoice, Money, Part
 from packs.payables.ledger import Kind, PaymentRow, VendorRow
@@ -68,13 +69,16 @@ class Match(Part):
 
 def match(invoice: Invoice, session: Session, is_own: IsOwn = everyones) -> Match:
     """Hold an invoice against the ledger as it is now; what is not own is counted, not told."""
-    kind: Kind = "credit" if invoice.kind == "credit-note" else "payment"
     vendor = find_vendor(invoice, session)
     number = normal_number_of(invoice)
+    sums_hold = not arithmetic(invoice)
     claim = claim_of(invoice, vendor.id if vendor else None, number)
+    kind = claim.kind
+    # What is due and follows from nothing is told of once, by arithmetic_holds.
+    asked = claim if sums_hold else replace(claim, due=ZERO)
     ordered = find_order(session, invoice.order_number)
     needs_order = kind == "payment" or invoice.order_number is not None
-    over = tuple(_over(invoice, ordered, claim, session, is_own)) if ordered else ()
+    over = tuple(_over(invoice, ordered, asked, session, is_own))
     duplicate = live_payment(session, kind, vendor, number)
     checks = {
         "vendor_known": vendor is not None,
@@ -82,9 +86,9 @@ def match(invoice: Invoice, session: Session, is_own: IsOwn = everyones) -> Matc
         "bank_details_match": vendor is not None and pays_to(invoice, vendor),
         "currency_match": vendor is not None and vendor.currency == invoice.currency,
         "order_found": ordered is not None or not needs_order,
-        "order_open": _open_for(vendor, ordered) if needs_order else True,
+        "order_open": open_for(vendor, ordered) if needs_order else True,
         "within_tolerance": (ordered is not None or not needs_order) and not over,
-        "arithmetic_holds": not arithmetic(invoice),
+        "arithmetic_holds": sums_hold,
     }
     payable = invoice.totals.payable
     sound = payable > 0 and number is not None
@@ -122,7 +126,7 @@ _WHY = {
     "bank_details_match": "the stated account is not the vendor master's",
     "currency_match": "the currency is not the vendor's",
     "order_found": "there is no such order",
-    "order_open": "the order is not an open one of this vendor",
+    "order_open": "the order is not an open one of this vendor, in its currency",
     "within_tolerance": "order, receipt and invoice do not match",
     "arithmetic_holds": "the stated totals do not follow from the lines",
 }
@@ -178,31 +182,37 @@ def normal_number_of(invoice: Invoice) -> str | None:
         return None
 
 
-def _open_for(vendor: VendorRow | None, ordered: Ordered | None) -> bool:
+def open_for(vendor: VendorRow | None, ordered: Ordered | None) -> bool:
+    """Return whether an order is an open one of this vendor, in the currency it is paid in."""
     if vendor is None or ordered is None:
         return False
-    return ordered.order.status == "open" and ordered.order.vendor == vendor.id
+    order = ordered.order
+    return (order.status, order.vendor, order.currency) == ("open", vendor.id, vendor.currency)
 
 
 def _over(
-    invoice: Invoice, ordered: Ordered, claim: Claim, session: Session, is_own: IsOwn
+    invoice: Invoice, ordered: Ordered | None, claim: Claim, session: Session, is_own: IsOwn
 ) -> Iterator[str]:
-    """Say what is dearer than ordered, and what is billed above what was received.
+    """Say what nothing explains, what is dearer than ordered, and what is above what was received.
 
-    A credit note is held against what was received alone: the invoices before it are its reason.
+    A credit note is held against what was received and other credit notes: the invoices before it
+    are its reason.
     """
+    yield from stated_beyond(invoice, ordered)
+    yield from above_net(ordered, claim)
+    if ordered is None:
+        return
     yield from _dearer(invoice, ordered)
+    billed = billed_of(session, ordered.order.number, claim, is_own=is_own)
+    yield from above_order(ordered, claim, billed)
+
+
+def _dearer(invoice: Invoice, ordered: Ordered) -> Iterator[str]:
     if all(line.order_line is not None for line in invoice.lines):
         worth = ordered.worth(by_order_line(invoice))
         net = invoice.totals.net
         if net > worth * LIMIT:
             yield f"the net total {net:f} is above what its lines are worth, {worth:.2f}"
-    credit = invoice.kind == "credit-note"
-    billed = Billed() if credit else billed_of(session, ordered.order.number, claim, is_own)
-    yield from beyond(ordered, claim, billed)
-
-
-def _dearer(invoice: Invoice, ordered: Ordered) -> Iterator[str]:
     for line in invoice.lines:
         if line.order_line is None:
             continue

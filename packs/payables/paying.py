@@ -5,10 +5,11 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from packs.payables.billing import Billed, Claim, beyond, billed_of, find_order
+from packs.payables.billing import Claim, billed_of, find_order
+from packs.payables.due import above_net, above_order
 from packs.payables.invoice import Part
 from packs.payables.ledger import BilledRow, Kind, PaymentRow, VendorRow
-from packs.payables.matching import Match
+from packs.payables.matching import Match, open_for
 from quartet.packs.amount import Amount
 from quartet.packs.labelling import Critical
 from quartet.packs.locking import locked
@@ -124,13 +125,12 @@ def _was_received(arguments: SchedulePayment, books: Books) -> bool:
 
 
 def _was_ordered(arguments: ScheduleCredit, books: Books) -> bool:
-    """Return whether an order of the vendor is large enough for the credit; many name none."""
+    """Return whether an order covers the credit beside others; many credit notes name none.
+
+    It raises MatchOutOfDate when one is named and does not.
+    """
     found = arguments.match
-    ordered = find_order(books.session, found.order_number)
-    if ordered is None or ordered.order.vendor != found.vendor_id:
-        return False
-    claim = Claim(found.vendor_id, found.normal_number or "", found.quantities, found.net)
-    return not any(beyond(ordered, claim, Billed()))
+    return _order_now(found, _vendor_now(found, books), books) is not None
 
 
 _PAYEE = (
@@ -142,6 +142,11 @@ _PAYEE = (
 
 def _payee(arguments: Matched) -> str:
     return str(arguments.match.iban)
+
+
+def _credited(arguments: Matched) -> str:
+    """Return the vendor as the payee of credits, which are counted apart from its payments."""
+    return f"credits of {arguments.match.iban}"
 
 
 @tool(
@@ -174,19 +179,24 @@ def schedule_payment(arguments: SchedulePayment, books: Books) -> Scheduled:
         natural_key=_natural_key,
         amount=_amount,
         counterparty=_counterparty,
+        payee=_credited,
         compensate=cancel_payment,
         critical=(*_PAYEE, Critical("match.amount_due", _was_ordered)),
         reversible=True,
     ),
 )
 def schedule_credit(arguments: ScheduleCredit, books: Books) -> Scheduled:
-    """Schedule a matched credit note: it reduces what the vendor is paid in the next runs."""
+    """Schedule a matched credit note: it reduces what the vendor is paid in the next runs.
+
+    Only a match whose checks all hold is taken. Credit notes on one order count together: when
+    another one was scheduled meanwhile and leaves too little of what was received, match it again.
+    """
     return _schedule("credit", arguments.match, books)
 
 
 def _schedule(kind: Kind, found: Match, books: Books) -> Scheduled:
     vendor = _vendor_now(found, books)
-    order = _order_now(found, vendor, books) if kind == "payment" else found.order_number
+    order = _order_now(found, vendor, books)
     row = PaymentRow(
         effect=books.effect,
         kind=kind,
@@ -205,7 +215,7 @@ def _schedule(kind: Kind, found: Match, books: Books) -> Scheduled:
     )
     books.session.add(row)
     books.session.flush()
-    if kind == "payment":
+    if order is not None:
         books.session.add_all(
             BilledRow(effect=row.effect, line=line, quantity=quantity)
             for line, quantity in found.quantities.items()
@@ -238,17 +248,27 @@ def _vendor_now(found: Match, books: Books) -> VendorRow:
     return vendor
 
 
-def _order_now(found: Match, vendor: VendorRow, books: Books) -> str:
-    """Return the number of the order, locked; raises RetryChanged when it leaves too little."""
+def _order_now(found: Match, vendor: VendorRow, books: Books) -> str | None:
+    """Return the number of the order, locked; raises RetryChanged when it leaves too little.
+
+    None for a credit note that names no order.
+    """
+    if found.kind == "credit" and found.order_number is None:
+        return None
     ordered = find_order(books.session, found.order_number, lock=True)
-    if ordered is None or ordered.order.status != "open" or ordered.order.vendor != vendor.id:
+    if ordered is None or not open_for(vendor, ordered):
         raise _out_of_date("the order is no longer an open one of this vendor")
-    claim = Claim(vendor.id, found.normal_number or "", found.quantities, found.net)
-    billed = billed_of(books.session, ordered.order.number, claim, books.is_own)
-    over = tuple(beyond(ordered, claim, billed))
+    claim = _claim(found)
+    billed = billed_of(books.session, ordered.order.number, claim, is_own=books.is_own)
+    over = (*above_net(ordered, claim), *above_order(ordered, claim, billed))
     if over:
         raise _out_of_date("; ".join(over)[:600])
     return ordered.order.number
+
+
+def _claim(found: Match) -> Claim:
+    number, vendor = found.normal_number or "", found.vendor_id or ""
+    return Claim(vendor, number, found.quantities, found.net, found.amount_due, found.kind)
 
 
 def _out_of_date(says: str) -> RetryChanged:

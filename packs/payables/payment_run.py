@@ -1,8 +1,7 @@
-"""Closing a payment run: what nets off and what is transferred; its file is pain001's."""
+"""Closing a payment run: what is transferred; what nets off is netting's, the file pain001's."""
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -13,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from packs.payables.books import Nothing
 from packs.payables.invoice import Part
+from packs.payables.leaving_out import LeftOut, leave_out, says
 from packs.payables.ledger import (
     CompanyRow,
     PaymentRow,
@@ -21,43 +21,14 @@ from packs.payables.ledger import (
     TransferRow,
     VendorRow,
 )
+from packs.payables.netting import ZERO, Netting, Room, net
 from packs.payables.pain001 import render, write
 from packs.payables.paying import CLEARING
 from quartet.packs.tool import Books, tool
 from quartet.resilience.failures import Abandon
 
-ZERO = Decimal(0)
 Key = tuple[str, str, str]
 """Vendor, currency, account: what one transfer pays."""
-
-
-@dataclass(frozen=True)
-class Netting:
-    """What one transfer is made of: each entry with how much of it counts now."""
-
-    payments: tuple[tuple[PaymentRow, Decimal], ...]
-    credits: tuple[tuple[PaymentRow, Decimal], ...]
-
-    @property
-    def amount(self) -> Decimal:
-        """What is left to transfer."""
-        return sum((a for _, a in self.payments), ZERO) - sum((a for _, a in self.credits), ZERO)
-
-
-def net(entries: list[PaymentRow]) -> Netting:
-    """Net payments of one vendor, currency and account against its credits, oldest credits first.
-
-    What a credit has left after that waits for the next run; without a payment it waits whole.
-    """
-    payments = tuple((e, e.amount) for e in entries if e.kind == "payment")
-    left = sum((amount for _, amount in payments), ZERO)
-    used: list[tuple[PaymentRow, Decimal]] = []
-    for entry in entries:
-        if entry.kind == "credit" and left > 0:
-            part = min(entry.amount - entry.used, left)
-            used.append((entry, part))
-            left -= part
-    return Netting(payments, tuple(used))
 
 
 class Entry(Part):
@@ -82,12 +53,13 @@ class Entries(Part):
 
 
 class Closed(Part):
-    """The run that was closed; empty when nothing was scheduled."""
+    """The run that was closed, and what it left out; no run when there was nothing to pay."""
 
     run: str | None
     transfers: int
     totals: dict[str, str]
     file: str | None
+    left_out: tuple[LeftOut, ...] = ()
 
 
 class Rendered(Part):
@@ -132,14 +104,20 @@ def _entry(row: PaymentRow, runs: tuple[str, ...]) -> Entry:
 def close_payment_run(arguments: Nothing, books: Books) -> Closed:
     """Close the payment run: net off credits and write the payment file for the bank.
 
-    What is scheduled later goes into the next run. With nothing to pay, nothing is closed.
+    What is scheduled later goes into the next run. With nothing to pay, nothing is closed. A
+    payment whose vendor is not active now, or has another account than when it was scheduled, is
+    left out and listed for people: a later run pays it once the vendor master is right again.
     """
     del arguments
     session = books.session
     _check_files_known(books)
-    nettings = _open_nettings(session)
+    scheduled = _scheduled(session)
+    left_out = tuple(leave_out(session, scheduled))
+    books.list_left_out({one.effect: says(one) for one in left_out})
+    waiting = {one.effect for one in left_out}
+    nettings = _nettings(session, [row for row in scheduled if row.effect not in waiting])
     if not nettings:
-        return Closed(run=None, transfers=0, totals={}, file=None)
+        return Closed(run=None, transfers=0, totals={}, file=None, left_out=left_out)
     run = _new_run(books)
     totals: dict[str, Decimal] = defaultdict(Decimal)
     for position, (key, netting) in enumerate(nettings.items(), start=1):
@@ -158,6 +136,7 @@ def close_payment_run(arguments: Nothing, books: Books) -> Closed:
         transfers=sum(n.amount > 0 for n in nettings.values()),
         totals={currency: f"{total:.2f}" for currency, total in totals.items()},
         file=None if content is None else path.name,
+        left_out=left_out,
     )
 
 
@@ -197,18 +176,23 @@ def _check_files_known(books: Books) -> None:
         )
 
 
-def _open_nettings(session: Session) -> dict[Key, Netting]:
-    """Return what each transfer of a run closed now would be; entries are locked."""
-    rows = session.scalars(
+def _scheduled(session: Session) -> Sequence[PaymentRow]:
+    """Return what no closed run has counted wholly, locked, oldest first."""
+    return session.scalars(
         select(PaymentRow)
         .where(PaymentRow.status == "scheduled")
         .order_by(PaymentRow.scheduled_at, PaymentRow.effect)
         .with_for_update()
-    )
+    ).all()
+
+
+def _nettings(session: Session, rows: Sequence[PaymentRow]) -> dict[Key, Netting]:
+    """Return what each transfer of a run of these entries would be."""
+    room = Room(session, rows)
     by_key: dict[Key, list[PaymentRow]] = defaultdict(list)
     for row in rows:
         by_key[(row.vendor, row.currency, row.iban)].append(row)
-    nettings = {key: net(by_key[key]) for key in sorted(by_key)}
+    nettings = {key: net(by_key[key], room) for key in sorted(by_key)}
     return {key: netting for key, netting in nettings.items() if netting.payments}
 
 
@@ -242,7 +226,7 @@ def _settle(session: Session, run: RunRow, position: int, key: Key, netting: Net
         vendor=vendor.id,
         name=vendor.name,
         iban=key[2],
-        bic=vendor.bic if vendor.iban == key[2] else None,
+        bic=vendor.bic,
         currency=key[1],
         amount=netting.amount,
     )

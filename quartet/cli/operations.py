@@ -51,6 +51,9 @@ def close(data: Data = None, *, as_json: AsJson = False) -> None:
         emit(closed)
     else:
         say(closed_line(closed))
+        for one in closed.get("left_out", ()):
+            what = f"{one['amount']} {one['currency']} to {one['vendor']}, invoice {one['number']}"
+            say(plain(f"left out  {what}: {one['why']}"))
         if file := payment_file(folder, closed):
             say(f"payment file  {file}")
 
@@ -63,7 +66,10 @@ def close_run(console: Console) -> dict[str, Any]:
 def closed_line(closed: dict[str, Any]) -> str:
     """Return what was closed in one line."""
     if closed["run"] is None:
-        return "Nothing is scheduled: no payment run was closed."
+        none = (
+            "Everything scheduled is left out" if closed.get("left_out") else "Nothing is scheduled"
+        )
+        return f"{none}: no payment run was closed."
     totals = ", ".join(f"{amount} {currency}" for currency, amount in closed["totals"].items())
     return f"Payment run {closed['run']}: {closed['transfers']} transfers, {totals}"
 
@@ -74,7 +80,7 @@ def payment_file(folder: DataFolder, closed: dict[str, Any]) -> Path | None:
 
 
 def cases(data: Data = None, *, as_json: AsJson = False) -> None:
-    """List what a person has to look at: held effects, and effects that could not be undone."""
+    """List what a person has to look at: effects that are held, left out or could not be undone."""
     with one_line_errors(), connect(DataFolder.named(data)) as console:
         found = _fields(console.operate("list_cases", {}))
     if as_json:

@@ -8,7 +8,7 @@ A tool takes one pydantic model of arguments (every field described) and a port:
     operation        ``fn(arguments, books: Books) -> Model``     in toolbox, for people only
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -56,6 +56,12 @@ class Books(Protocol):
 
     def post(self, debit: str, credit: str, amount: Decimal, currency: str) -> None:
         """Post an amount from one account to another, in the call's transaction."""
+
+    def list_left_out(self, says: Mapping[str, str]) -> None:
+        """List effects, by key, for people with why an operation left them out.
+
+        What was listed so before and is not named any more is taken off the list.
+        """
 
     def afterwards(self, act: Callable[[], None]) -> None:
         """Do this once the transaction is committed; not done when it fails or the process dies."""

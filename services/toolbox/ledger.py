@@ -1,6 +1,6 @@
 """Transactions on the ledger: one at a time on SQLite, by locks and constraints on Postgres."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TypeVar
 from uuid import uuid4
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -21,11 +21,13 @@ from quartet.service.settings import LOCAL_SUITE
 from quartet.trust.sensitive import masked_fields
 from services.toolbox.audit.records import record_of
 from services.toolbox.audit.sequence import append
-from services.toolbox.tables import AuditRow, PlanRow, PostingRow
+from services.toolbox.tables import AuditRow, ManualCaseRow, PlanRow, PostingRow
 
 Got = TypeVar("Got")
 HERE = Path(__file__).parent
 TRIES = 8
+LEFT_OUT = "left-out"
+"""The kind of case of an effect that an operation left out."""
 
 
 def utc_now() -> datetime:
@@ -104,6 +106,21 @@ class Books:
                     at=self.now,
                 )
             )
+
+    def list_left_out(self, says: Mapping[str, str]) -> None:
+        """List exactly these effects as left out; a row that says the same is left alone."""
+        listed = select(ManualCaseRow).where(ManualCaseRow.kind == LEFT_OUT)
+        rows = {f"{row.task}/{row.slot}": row for row in self.session.scalars(listed)}
+        for gone in rows.keys() - says.keys():
+            self.session.delete(rows[gone])
+        for key, why in says.items():
+            row = rows.get(key)
+            if row is None:
+                task, _, slot = key.partition("/")
+                row = ManualCaseRow(task=task, slot=int(slot), kind=LEFT_OUT, says="", at=self.now)
+                self.session.add(row)
+            if row.says != why[:500]:
+                row.says = why[:500]
 
     def afterwards(self, act: Callable[[], None]) -> None:
         """Do this once the transaction is committed."""

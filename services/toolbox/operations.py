@@ -34,7 +34,7 @@ class Case(Contract):
 
     task: TaskId
     slot: int
-    kind: Literal["not-undone", "freed", "told", "held"]
+    kind: Literal["not-undone", "freed", "told", "left-out", "held"]
     says: str
 
 
@@ -67,7 +67,7 @@ class Records(Contract):
 
 
 def list_cases(arguments: NoArguments, books: ToolBooks) -> Cases:
-    """List what a person has to see: effects held, not undone or told of, duplicates of freed."""
+    """List what people have to see: effects held, not undone, told of or left out, freed ones."""
     del arguments
     held = books.session.scalars(
         select(ApprovalRow).where(ApprovalRow.state.in_(OPEN)).order_by(ApprovalRow.id)

@@ -156,12 +156,12 @@ class AuditHead(Base):
 
 
 class ManualCaseRow(Base):
-    """What a person has to see: an effect not undone, one told of, a duplicate of a freed one."""
+    """What people have to see: effects not undone, told of or left out, duplicates of one freed."""
 
     __tablename__ = "manual_cases"
     task: Mapped[str] = mapped_column(String(26), primary_key=True)
     slot: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(16), primary_key=True)
-    """not-undone, freed or told"""
+    """not-undone, freed, told or left-out"""
     says: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime]

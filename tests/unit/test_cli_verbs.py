@@ -215,6 +215,19 @@ def test_payments_are_listed_and_closed(stand_in: StandIn, data: Path) -> None:
     assert "R-1" in quartet(stand_in, data, "payments", "list").stdout
 
 
+def test_closing_says_what_was_left_out_and_why(stand_in: StandIn, data: Path) -> None:
+    one = {"vendor": "V-1", "number": "R-1", "amount": "3.00", "currency": "EUR"}
+    left_out = [one | {"effect": "t-1/1", "why": "the vendor is not active"}]
+    stand_in.operations = {"close_payment_run": {"run": None, "file": None, "left_out": left_out}}
+
+    told_closed = quartet(stand_in, data, "payments", "close").stdout.splitlines()
+
+    assert told_closed == [
+        "Everything scheduled is left out: no payment run was closed.",
+        "left out  3.00 EUR to V-1, invoice R-1: the vendor is not active",
+    ]
+
+
 def test_an_export_that_can_not_be_written_is_told(
     stand_in: StandIn, data: Path, tmp_path: Path
 ) -> None:

@@ -167,7 +167,22 @@ def totals(**changes: Decimal | None) -> Totals:
     return changed().totals.model_copy(update=changes)
 
 
+def categorised(row: str, line: str = "S", rows: int = 1) -> Invoice:
+    """An invoice of 19 % VAT whose breakdown and line name these categories."""
+    plain = changed()
+    one = plain.vat[0].model_copy(update={"category": row})
+    return changed(
+        vat=(one,) * rows,
+        lines=(plain.lines[0].model_copy(update={"vat_category": line}),),
+    )
+
+
 CASES: dict[str, Callable[[], Invoice]] = {
+    "BR-CL-17": lambda: categorised("X", "X"),
+    "BR-CL-18": lambda: categorised("S", "X"),
+    "BG-23": lambda: categorised("S", rows=2),
+    "BR-AE-09": lambda: categorised("AE", "AE"),
+    "BR-Z-05": lambda: categorised("S", "Z"),
     "BR-CO-18": lambda: changed(vat=(), totals=totals(vat=None)),
     "BR-CO-17": lambda: changed(
         vat=(VatGroup(basis=Decimal(100), tax=Decimal("19.01"), category="S", rate=Decimal(19)),),
