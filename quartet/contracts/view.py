@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, RootModel
+from pydantic import Field, RootModel, StringConstraints
 
 from quartet.contracts.base import Contract, Fields, Json, Line, Name, TaskId
 from quartet.contracts.effect import Outcome
@@ -25,6 +25,10 @@ Shown = Literal[
 """A task state, and ``waiting``: running, but only a person can bring it on."""
 
 
+OldLine = Annotated[str, StringConstraints(max_length=500)]
+"""A line as it was kept: older ones may hold control characters, which are refused by now."""
+
+
 class SubtaskView(Contract):
     """One subtask with what it came to."""
 
@@ -34,7 +38,7 @@ class SubtaskView(Contract):
     state: SubtaskState
     attempt: int
     decision: str = ""
-    summary: Line = ""
+    summary: OldLine = ""
     findings: tuple[Finding, ...] = ()
     verdict: Verdict | None = None
     outcomes: tuple[Outcome, ...] = ()
@@ -53,7 +57,7 @@ class TaskView(Contract):
     documents: tuple[Document, ...]
     state: TaskState
     shown: Shown
-    summary: Line = ""
+    summary: OldLine = ""
     failure: Failure | None = None
     not_undone: tuple[str, ...] = ()
     created: str
