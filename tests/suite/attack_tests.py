@@ -86,6 +86,12 @@ ATTACKS: dict[str, Kind] = {
     "test_a_document_that_somebody_else_uploaded_is_not_read_for_a_task_of_another_one": Kind(
         ("V20", "LLM02"), "another task's document named to the reader", "signed plan"
     ),
+    "test_an_amount_due_that_its_order_does_not_explain_waits_for_a_person": Kind(
+        ("V10", "ASI02"), "an amount due made up of rounding, prepayment, VAT", "order and receipt"
+    ),
+    "test_the_same_invoice_as_it_was_is_paid_without_a_person": Kind(
+        (), "the same invoice with its own amount due", BENIGN
+    ),
     "test_what_nobody_decides_in_time_expires_and_the_task_completes": Kind(
         ("V8", "ASI09"), "an approval past its time", "approval rules"
     ),

@@ -16,7 +16,7 @@ from services.toolbox.commit import commit
 from services.toolbox.governance import Governance
 from services.toolbox.ledger import Ledger, open_ledger
 from services.toolbox.policy.live import Policies
-from tests.unit.test_approvals import desk, held, payments
+from tests.unit.approvals_desk import desk, held, payments
 from tests.unit.test_toolbox_races import at_once
 from tests.unit.test_toolbox_races import committing as committing_on
 from tests.unit.toolbox_desk import PEOPLE, Desk

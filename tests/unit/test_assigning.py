@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from quartet.contracts.approval import ApprovalView
 from services.toolbox.approvals.tables import OutboxRow
-from tests.unit.test_approvals import held, kinds
+from tests.unit.approvals_desk import held, kinds
 from tests.unit.toolbox_desk import Desk, opened
 
 

@@ -16,7 +16,7 @@ from quartet.contracts.base import Fields
 from quartet.trust.speaking import DECISION
 from services.toolbox.approvals.refusals import MOST, WINDOW
 from services.toolbox.tables import AuditRow
-from tests.unit.test_approvals import held, kinds
+from tests.unit.approvals_desk import held, kinds
 from tests.unit.toolbox_desk import Desk, opened
 
 KEY = OKPKey.generate_key("Ed25519", {"kid": "chat-1"})
