@@ -24,6 +24,12 @@ _DAPR_VALUES = {
     "dapr_scheduler.cluster.storageSize": "1Gi",
     # Less than this, and a disturbed stream locks an actor type for ever (docs/decisions/0008).
     "dapr_placement.disseminateTimeout": "10s",
+    # Without a request they come last on a busy node, fail their probes, and take every sidecar
+    # that looks for them along: pods that start then never end starting.
+    **{
+        f"dapr_{part}.resources.requests.cpu": "100m"
+        for part in ("operator", "placement", "scheduler", "sentry", "sidecar_injector")
+    },
 }
 
 
