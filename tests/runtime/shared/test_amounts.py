@@ -6,26 +6,26 @@ from tests.suite.client import Client
 from tests.suite.invoices import clean_invoice, outcome
 
 pytestmark = pytest.mark.runtime
-DUE = b'<cbc:PayableAmount currencyID="EUR">788.45<'
+DUE = b'<cbc:PayableAmount currencyID="EUR">97.77<'
 ASKED = b'<cbc:PayableAmount currencyID="EUR">10000.00<'
 EDITS = {
-    "a rounding of 9211.55": (
+    "a rounding of 9902.23": (
         (
             DUE,
-            b'<cbc:PayableRoundingAmount currencyID="EUR">9211.55</cbc:PayableRoundingAmount>'
+            b'<cbc:PayableRoundingAmount currencyID="EUR">9902.23</cbc:PayableRoundingAmount>'
             + ASKED,
         ),
     ),
     "a prepaid amount below zero": (
-        (DUE, b'<cbc:PrepaidAmount currencyID="EUR">-9211.55</cbc:PrepaidAmount>' + ASKED),
+        (DUE, b'<cbc:PrepaidAmount currencyID="EUR">-9902.23</cbc:PrepaidAmount>' + ASKED),
     ),
     "900 % VAT": (
         (b"<cbc:Percent>19<", b"<cbc:Percent>900<"),
-        (b">125.89<", b">5963.04<"),
-        (b">788.45<", b">6625.60<"),
+        (b">15.61<", b">739.44<"),
+        (b">97.77<", b">821.60<"),
     ),
 }
-"""The clean sample, over 662.56 net and 788.45 in all, with another amount due that its sums bear
+"""The clean sample, over 82.16 net and 97.77 in all, with another amount due that its sums bear
 out; a place that is not found is a fault of the test."""
 
 
