@@ -20,8 +20,10 @@
 {{- fail (printf "apps.%s.autoscaling: minReplicas %v is more than maxReplicas %v." $id $scaling.minReplicas $scaling.maxReplicas) -}}
 {{- end -}}
 {{- end -}}
+{{- $suite := include "quartet.suite" . | fromJson -}}
+{{- $ours := include "quartet.app.annotations" (dict "root" . "id" "planner" "app" $suite.apps.planner "suite" $suite) | fromYaml -}}
 {{- range $key, $_ := .Values.podAnnotations -}}
-{{- if has $key (list "dapr.io/app-id" "dapr.io/enabled" "dapr.io/config" "dapr.io/app-port" "dapr.io/app-protocol" "dapr.io/api-token-secret" "dapr.io/app-token-secret" "dapr.io/env-from-secret" "dapr.io/enable-native-sidecar" "dapr.io/disable-builtin-k8s-secret-store" "dapr.io/sidecar-listen-addresses" "dapr.io/log-level" "dapr.io/log-as-json" "dapr.io/graceful-shutdown-seconds" "dapr.io/enable-metrics" "dapr.io/max-body-size" "dapr.io/read-buffer-size" "dapr.io/sidecar-cpu-request" "dapr.io/sidecar-cpu-limit" "dapr.io/sidecar-memory-request" "dapr.io/sidecar-memory-limit") -}}
+{{- if hasKey $ours $key -}}
 {{- fail (printf "podAnnotations.%s: the chart sets this one itself; other annotations of Dapr may stand there." $key) -}}
 {{- end -}}
 {{- end -}}
