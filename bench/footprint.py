@@ -4,18 +4,26 @@ Whatever key or row carries the task's id counts; no naming rule of the product 
 """
 
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import repeat
 from pathlib import Path
 
-from dapr.ext.workflow import WorkflowHistoryEvent, WorkflowHistoryEventType
+import grpc
+from dapr.ext.workflow import (
+    DaprWorkflowClient,
+    WorkflowHistoryEvent,
+    WorkflowHistoryEventType,
+)
 
 from bench.figures import Size, Steps
 from bench.runs import workflow_client
 from bench.starting import Started
 from bench.streams import entries
 from quartet.contracts.event import TOPICS
+from quartet.durable.client import LOOKS, PAUSE_S, incomplete
 from quartet.runtime.redis import OPERATOR, connect
 
 _COUNTED = {
@@ -60,7 +68,7 @@ class Footprint:
         for app_id in sorted({app_id for app_id, _ in instances}):
             with closing(workflow_client(self._started, app_id)) as client:
                 for _, instance in (one for one in instances if one[0] == app_id):
-                    for event in client.get_workflow_history(instance):
+                    for event in _history(client, instance):
                         counted[kind_of(event)] += 1
         del counted[""]
         by_event = len(instances) - 1 - counted["child_workflows"]
@@ -89,6 +97,18 @@ class Footprint:
     def append_only_bytes(self) -> int:
         """Return how much Redis has written to its append-only file."""
         return int(self._redis.info("persistence")["aof_current_size"])
+
+
+def _history(client: DaprWorkflowClient, instance: str) -> list[WorkflowHistoryEvent]:
+    """Return the history of an instance; one that was read between two writes is read again."""
+    for pause in repeat(PAUSE_S, LOOKS):
+        try:
+            return list(client.get_workflow_history(instance))
+        except grpc.RpcError as error:
+            if not incomplete(error):
+                raise
+            time.sleep(pause)
+    return list(client.get_workflow_history(instance))
 
 
 def kind_of(event: WorkflowHistoryEvent) -> str:

@@ -1,5 +1,6 @@
 """What a specialist is asked and answers, and the critic's verdict on it; effects are elsewhere."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -100,6 +101,8 @@ class WorkStatus(Contract):
     """What a specialist's own sidecar says about one work: ``broken`` has lost its history."""
 
     status: Literal["absent", "live", "ended", "broken"]
+    moved: datetime | None = None
+    """When its history last grew; None from a specialist of before that."""
 
 
 class TurnEnd(Contract):

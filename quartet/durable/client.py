@@ -1,6 +1,8 @@
 """Starting, waking and looking up workflows from outside one; what they do is elsewhere."""
 
 import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import grpc
@@ -11,8 +13,25 @@ from quartet.durable.seal import Seal
 from quartet.resilience.failures import RetryLater
 
 Status = Literal["absent", "live", "ended", "broken"]
+STUCK = timedelta(minutes=6)
+"""Where nothing has moved for so long a step was lost, and nobody can be asked about a step.
+
+None takes as long: a completion is given two minutes at most, and a step that waits for money, a
+paused agent or a service that is away looks again every five, which moves its workflow."""
 LOOKS, PAUSE_S = 5, 0.2
 """A running instance may be read between two of its writes; what stays incomplete is broken."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What Dapr says about one instance, and when its history last grew (None: not known)."""
+
+    status: Status
+    moved: datetime | None = None
+
+    def stuck(self, now: datetime) -> bool:
+        """Return whether it lives, but waits for what was lost."""
+        return self.status == "live" and self.moved is not None and now - self.moved > STUCK
 
 
 class Workflows:
@@ -56,6 +75,10 @@ class Workflows:
                 raise _away(error) from error
 
     def status(self, instance: str) -> Status:
+        """Return whether the instance is absent, live, ended or broken, as ``seen`` does."""
+        return self.seen(instance).status
+
+    def seen(self, instance: str) -> Seen:
         """Return whether the instance is unknown to Dapr, live, has ended, or lost its history.
 
         A broken one has parts of its state only, after its store was emptied or put back, or a
@@ -67,17 +90,18 @@ class Workflows:
                 state = self._client.get_workflow_state(instance, fetch_payloads=False)
             except grpc.RpcError as error:
                 if _absent(error):
-                    return "absent"
+                    return Seen("absent")
                 if _falsified(error):
-                    return "broken"
-                if _incomplete(error):
+                    return Seen("broken")
+                if incomplete(error):
                     continue
                 raise _away(error) from error
             if state is None:
-                return "absent"
+                return Seen("absent")
             live = ("RUNNING", "PENDING", "SUSPENDED", "STALLED")
-            return "live" if state.runtime_status.name in live else "ended"
-        return "broken"
+            status: Status = "live" if state.runtime_status.name in live else "ended"
+            return Seen(status, state.last_updated_at.replace(tzinfo=UTC))
+        return Seen("broken")
 
 
 def _absent(error: grpc.RpcError) -> bool:
@@ -91,7 +115,8 @@ def _falsified(error: grpc.RpcError) -> bool:
     return "signature verification failed" in says or "history_tampered" in says
 
 
-def _incomplete(error: grpc.RpcError) -> bool:
+def incomplete(error: grpc.RpcError) -> bool:
+    """Return whether parts of an instance were missing: between two of its writes, or for good."""
     return "missing from state store" in str(error).lower()
 
 

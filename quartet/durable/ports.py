@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from quartet.contracts.base import Contract, Json
-from quartet.durable.client import Status
+from quartet.durable.client import Seen, Status
 
 
 class Engine(Protocol):
@@ -20,3 +20,6 @@ class Engine(Protocol):
 
     def status(self, instance: str) -> Status:
         """Return whether the instance is unknown to Dapr, live, or has ended."""
+
+    def seen(self, instance: str) -> Seen:
+        """Return the same with the time (UTC) at which its history last grew."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -9,7 +10,7 @@ from pydantic import BaseModel
 from quartet.contracts.base import Contract, Fields, Json
 from quartet.contracts.chat import Called, ChatAnswer, ChatRequest, Message, ToolUse
 from quartet.contracts.effect import Spend
-from quartet.durable.client import Status
+from quartet.durable.client import Seen, Status
 from quartet.packs.tool import Tool
 from quartet.resilience.failures import Abandon, Failing
 
@@ -135,6 +136,7 @@ class EngineDouble:
     """Satisfies Engine: instances live from their schedule on; the test ends or loses them."""
 
     statuses: dict[str, Status] = field(default_factory=dict)
+    moved: dict[str, datetime] = field(default_factory=dict)
     scheduled: list[tuple[str, str, Contract]] = field(default_factory=list)
     woken: list[tuple[str, str]] = field(default_factory=list)
     terminated: list[str] = field(default_factory=list)
@@ -164,6 +166,10 @@ class EngineDouble:
         """Return what the test or a schedule has set."""
         self._check(instance)
         return self.statuses.get(instance, "absent")
+
+    def seen(self, instance: str) -> Seen:
+        """Return the same, and when the test says that it moved."""
+        return Seen(self.status(instance), self.moved.get(instance))
 
     def _check(self, instance: str) -> None:
         if instance in self.broken:

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from datetime import UTC, datetime
 from typing import Any
 
 from dapr.ext.fastapi import DaprApp
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from quartet.contracts.work import ReviewOrder
 from quartet.durable.client import Workflows
 from quartet.durable.host import Host
+from quartet.durable.ports import Engine
 from quartet.packs.load import Pack, load
 from quartet.resilience.failures import Abandon
 from quartet.service.events import SUCCESS, Hearing, bury
@@ -26,7 +28,7 @@ from services.critic.workflow import review_subtask
 class Reviews:
     """Starts a review for each event, unless that review is under way."""
 
-    def __init__(self, workflows: Workflows, hearing: Hearing, pack: Pack) -> None:
+    def __init__(self, workflows: Engine, hearing: Hearing, pack: Pack) -> None:
         """Take the workflow engine, what it hears with, and the pack."""
         self._workflows, self._hearing, self._pack = workflows, hearing, pack
 
@@ -39,11 +41,14 @@ class Reviews:
             bury(self._hearing.publisher, "subtask-completed", error, json.dumps(event))
             return SUCCESS
         instance = f"review.{key_of(order)}"
-        status = self._workflows.status(instance)
-        if status == "broken":
+        seen = self._workflows.seen(instance)
+        stuck = seen.stuck(datetime.now(UTC))
+        if stuck:
+            self._workflows.terminate(instance)
+        if seen.status == "broken" or stuck:
             # Its id is lost; two reviews do no harm, since the first verdict stored is the one.
             instance = f"{instance}.{secrets.token_hex(3)}"
-        if status != "live":
+        if seen.status != "live" or stuck:
             self._workflows.schedule(REVIEW_SUBTASK.name, instance, order)
         return SUCCESS
 

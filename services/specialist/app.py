@@ -30,7 +30,8 @@ def build(
 
     @app.get("/callers/{caller}/work/{instance}")
     def work_status(instance: str) -> WorkStatus:
-        return WorkStatus(status=workflows.status(instance))
+        seen = workflows.seen(instance)
+        return WorkStatus(status=seen.status, moved=seen.moved)
 
     return app
 

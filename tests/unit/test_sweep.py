@@ -8,14 +8,12 @@ from sqlalchemy import select
 
 from quartet.contracts.audit import Act
 from quartet.contracts.task import Limits
-from quartet.contracts.work import WorkStatus
 from quartet.durable.client import Status
 from quartet.resilience.failures import RetryLater
 from services.coordinator.activities import event_id
-from services.coordinator.lost import AT_WORK, PATIENCE, STUCK, Lost
-from services.coordinator.messages import RUN_TASK, Start, instance_of, work_of
+from services.coordinator.messages import RUN_TASK, Start, instance_of
 from services.coordinator.store import TaskStore
-from services.coordinator.sweep import LEASE, MAX_RUNS, QUIET, UNCLAIMED, Sweep
+from services.coordinator.sweep import LEASE, MAX_RUNS, QUIET, UNCLAIMED
 from services.coordinator.tables import SubtaskRow, TaskRow
 from tests.unit.coordinator_desk import (
     READ,
@@ -32,44 +30,15 @@ from tests.unit.coordinator_desk import (
     task,
     verdict,
 )
+from tests.unit.sweep_desk import SECOND, moved, present, sweep
 
 AWAY = RetryLater("It is restarting.", cause="network", title="Unavailable")
-SECOND = timedelta(seconds=1)
 COMPLETED = event_id(review_order(READ, READ_RESULT))
 
 
 @pytest.fixture
 def at(tmp_path: Path) -> Desk:
     return desk(tmp_path)
-
-
-def sweep(at: Desk, owner: str = "first") -> Sweep:
-    lost = Lost(at.store, at.engine, at.peers)
-    return Sweep(at.store, at.engine, at.outbox, at.steps.finish_task, lost, owner)
-
-
-def working(at: Desk, status: Status) -> str:
-    """Have the first subtask worked on, and its work be so; return the id of that work."""
-    at.running().engine.statuses |= {
-        instance_of(START): "live",
-        instance_of(START, READ.id): "live",
-    }
-    name = work_of(START, READ.id, 1)
-    says(at, name, status)
-    return name
-
-
-def says(at: Desk, name: str, status: Status) -> None:
-    app_id = at.subtask(READ).app_id
-    at.peers.answers[app_id, f"work/{name}"] = lambda _: WorkStatus(status=status)
-
-
-def moved(at: Desk) -> datetime:
-    return at.row().checked
-
-
-def present(at: Desk) -> Start:
-    return Start(task=TASK_ID, run=at.row().run)
 
 
 def test_a_task_that_was_never_claimed_is_started(at: Desk) -> None:
@@ -97,98 +66,6 @@ def test_a_claimed_task_with_a_live_workflow_is_left_alone(at: Desk) -> None:
 
     assert at.row().run == RUN
     assert at.engine.scheduled == []
-
-
-@pytest.mark.parametrize("status", ["ended", "broken", "absent"])
-def test_a_task_whose_work_is_over_and_never_came_back_runs_again(at: Desk, status: Status) -> None:
-    working(at, status)
-    one, begin = sweep(at), moved(at) + QUIET + SECOND
-
-    one.pass_once(begin)
-    assert at.row().run == RUN
-    one.pass_once(begin + PATIENCE[status] + QUIET)
-
-    assert at.row().run != RUN
-    assert at.engine.scheduled == [(RUN_TASK.name, instance_of(present(at)), present(at))]
-    assert at.engine.terminated == [instance_of(START)]
-
-
-def test_a_work_that_comes_back_in_time_or_lives_is_waited_for(at: Desk) -> None:
-    name = working(at, "ended")
-    one, begin = sweep(at), moved(at) + QUIET + SECOND
-    one.pass_once(begin)
-    says(at, name, "live")
-    one.pass_once(begin + 2 * QUIET)
-    says(at, name, "ended")
-
-    one.pass_once(begin + 4 * QUIET)
-
-    assert at.row().run == RUN
-
-
-def test_a_work_whose_specialist_is_away_is_waited_for(at: Desk) -> None:
-    working(at, "ended")
-    one, begin = sweep(at), moved(at) + QUIET + SECOND
-
-    for number in range(20):
-        at.peers.failures.append(AWAY)
-        one.pass_once(begin + number * 2 * QUIET)
-
-    assert at.row().run == RUN
-
-
-@pytest.mark.parametrize(("status", "patience"), [("live", STUCK * AT_WORK), ("absent", STUCK)])
-def test_a_live_task_in_which_nothing_moves_runs_again(
-    at: Desk, status: Status, patience: timedelta
-) -> None:
-    at.running().engine.statuses[instance_of(START)] = "live"
-    if status == "live":
-        at.engine.statuses[instance_of(START, READ.id)] = "live"
-        says(at, work_of(START, READ.id, 1), status)
-    one, begin = sweep(at), moved(at)
-
-    one.pass_once(begin + patience - SECOND)
-    assert at.row().run == RUN
-    one.pass_once(begin + patience + 2 * QUIET)
-
-    assert at.row().run != RUN
-    assert at.engine.terminated == [instance_of(START)]
-
-
-def test_its_next_run_is_given_twice_as_long(at: Desk) -> None:
-    at.running().engine.statuses[instance_of(START)] = "live"
-    one, begin = sweep(at), moved(at)
-    one.pass_once(begin + STUCK + SECOND)
-    second = at.row().run
-    at.set_row(claimed=True)
-
-    one.pass_once(begin + 2 * STUCK - SECOND)
-    assert at.row().run == second != RUN
-    one.pass_once(begin + 2 * STUCK + 2 * QUIET)
-
-    assert at.row().run != second
-
-
-def test_a_task_that_waits_for_its_review_or_for_people_is_never_stuck(at: Desk) -> None:
-    at.running().record(READ, READ_RESULT)
-    at.engine.statuses |= {instance_of(START): "live", instance_of(START, READ.id): "live"}
-    at.set_row(deadline=None)
-
-    sweep(at).pass_once(moved(at) + timedelta(days=3))
-
-    assert at.row().run == RUN
-
-
-def test_the_next_attempt_is_not_taken_for_the_one_before(at: Desk) -> None:
-    working(at, "ended")
-    one, begin = sweep(at), moved(at) + QUIET + SECOND
-    one.pass_once(begin)
-    at.judged(READ, READ_RESULT, "revise")
-    says(at, work_of(START, READ.id, 2), "live")
-
-    one.pass_once(moved(at) + 4 * QUIET)
-
-    assert at.row().run == RUN
 
 
 @pytest.mark.parametrize("status", ["absent", "ended"])

@@ -1,0 +1,210 @@
+"""What the sweep takes for lost: works that ended unheard, and steps after which nothing moves."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from quartet.contracts.work import WorkStatus
+from quartet.durable.client import STUCK, Status
+from quartet.resilience.failures import RetryLater
+from services.coordinator.lost import PATIENCE, UNHEARD
+from services.coordinator.messages import RUN_TASK, instance_of, work_of
+from services.coordinator.sweep import QUIET, Sweep
+from services.coordinator.tables import DecisionRow, SubtaskRow
+from tests.unit.coordinator_desk import (
+    READ,
+    READ_RESULT,
+    RUN,
+    SETTLE,
+    START,
+    TASK_ID,
+    Desk,
+    desk,
+    verdict,
+)
+from tests.unit.sweep_desk import SECOND, moved, present, sweep
+
+AWAY = RetryLater("It is restarting.", cause="network", title="Unavailable")
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Desk:
+    return desk(tmp_path)
+
+
+def working(at: Desk, status: Status) -> str:
+    """Have the first subtask worked on, and its work be so; return the id of that work."""
+    at.running().engine.statuses |= {
+        instance_of(START): "live",
+        instance_of(START, READ.id): "live",
+    }
+    at.engine.moved[instance_of(START, READ.id)] = moved(at)
+    name = work_of(START, READ.id, 1)
+    says(at, name, status)
+    return name
+
+
+def says(at: Desk, name: str, status: Status, moved: datetime | None = None) -> None:
+    app_id = at.subtask(SETTLE if f".{SETTLE.id}." in name else READ).app_id
+    said = WorkStatus(status=status, moved=moved)
+    at.peers.answers[app_id, f"work/{name}"] = lambda _: said
+
+
+@pytest.mark.parametrize("status", ["ended", "broken", "absent"])
+def test_a_task_whose_work_is_over_and_never_came_back_runs_again(at: Desk, status: Status) -> None:
+    working(at, status)
+    one, begin = sweep(at), moved(at) + QUIET + SECOND
+
+    one.pass_once(begin)
+    assert at.row().run == RUN
+    one.pass_once(begin + PATIENCE[status] + QUIET)
+
+    assert at.row().run != RUN
+    assert at.engine.scheduled == [(RUN_TASK.name, instance_of(present(at)), present(at))]
+    assert at.engine.terminated == [instance_of(START)]
+
+
+def test_a_work_that_comes_back_in_time_or_lives_is_waited_for(at: Desk) -> None:
+    name = working(at, "ended")
+    one, begin = sweep(at), moved(at) + QUIET + SECOND
+    one.pass_once(begin)
+    says(at, name, "live")
+    one.pass_once(begin + 2 * QUIET)
+    says(at, name, "ended")
+
+    one.pass_once(begin + 4 * QUIET)
+
+    assert at.row().run == RUN
+
+
+def test_a_work_whose_specialist_is_away_is_waited_for(at: Desk) -> None:
+    working(at, "ended")
+    one, begin = sweep(at), moved(at) + QUIET + SECOND
+
+    for number in range(20):
+        at.peers.failures.append(AWAY)
+        one.pass_once(begin + number * 2 * QUIET)
+
+    assert at.row().run == RUN
+
+
+def stuck_after(at: Desk, one: Sweep, begin: datetime) -> None:
+    one.pass_once(begin + STUCK - SECOND)
+    assert at.row().run == RUN
+    one.pass_once(begin + STUCK + 2 * QUIET)
+
+    assert at.row().run != RUN
+    assert at.engine.terminated == [instance_of(START)]
+
+
+def test_a_live_task_none_of_whose_subtasks_has_begun_runs_again_when_nothing_moves(
+    at: Desk,
+) -> None:
+    at.running().engine.statuses[instance_of(START)] = "live"
+
+    stuck_after(at, sweep(at), moved(at))
+
+
+@pytest.mark.parametrize("place", ["task", "subtask", "work"])
+def test_a_task_whose_workflow_moved_is_given_time_from_then_on(at: Desk, place: str) -> None:
+    at.running().engine.statuses[instance_of(START)] = "live"
+    later = moved(at) + STUCK / 2
+    if place != "task":
+        at.engine.statuses[instance_of(START, READ.id)] = "live"
+        says(at, work_of(START, READ.id, 1), "live", later if place == "work" else None)
+    if place != "work":
+        name = instance_of(START, READ.id) if place == "subtask" else instance_of(START)
+        at.engine.moved[name] = later
+
+    stuck_after(at, sweep(at), later)
+
+
+def test_a_work_that_lives_and_does_not_move_has_lost_a_turn(at: Desk) -> None:
+    working(at, "live")
+
+    stuck_after(at, sweep(at), moved(at))
+
+
+def test_a_subtask_that_moves_does_not_hide_one_that_lost_a_step(at: Desk) -> None:
+    working(at, "live")
+    at.engine.statuses[instance_of(START, SETTLE.id)] = "live"
+    far = moved(at) + timedelta(hours=1)
+    says(at, work_of(START, SETTLE.id, 1), "live", far)
+
+    stuck_after(at, sweep(at), moved(at))
+
+
+def reviewing(at: Desk) -> None:
+    at.running().record(READ, READ_RESULT)
+    at.engine.statuses |= {instance_of(START): "live", instance_of(START, READ.id): "live"}
+
+
+def test_a_verdict_that_nobody_acts_on_has_lost_a_step_however_often_it_is_told(at: Desk) -> None:
+    reviewing(at)
+    at.store.keep_verdict(verdict(READ, READ_RESULT))
+    begin = moved(at)
+    at.engine.moved[instance_of(START, READ.id)] = begin + STUCK
+
+    stuck_after(at, sweep(at), begin)
+
+
+def test_a_commit_that_does_not_move_has_lost_a_step(at: Desk) -> None:
+    reviewing(at)
+    with at.store.transaction() as session:
+        session.get_one(SubtaskRow, (TASK_ID, READ.id)).state = "committing"
+
+    stuck_after(at, sweep(at), moved(at))
+
+
+@pytest.mark.parametrize(("woken", "lost"), [(UNHEARD, False), (UNHEARD + 1, True)])
+def test_a_decision_that_is_told_in_vain_has_lost_a_step(
+    at: Desk, woken: int, *, lost: bool
+) -> None:
+    reviewing(at)
+    now = moved(at)
+    with at.store.transaction() as session:
+        session.get_one(SubtaskRow, (TASK_ID, READ.id)).state = "held"
+        session.add(
+            DecisionRow(task=TASK_ID, slot=1, subtask=READ.id, approval=1, woken=woken, wake_at=now)
+        )
+
+    sweep(at).pass_once(now + QUIET + SECOND)
+
+    assert (at.row().run != RUN) == lost
+
+
+def test_its_next_run_is_given_twice_as_long(at: Desk) -> None:
+    at.running().engine.statuses[instance_of(START)] = "live"
+    one, begin = sweep(at), moved(at)
+    one.pass_once(begin + STUCK + SECOND)
+    second = at.row().run
+    at.set_row(claimed=True)
+
+    one.pass_once(begin + 2 * STUCK - SECOND)
+    assert at.row().run == second != RUN
+    one.pass_once(begin + 2 * STUCK + 2 * QUIET)
+
+    assert at.row().run != second
+
+
+def test_a_task_that_waits_for_its_review_or_for_people_is_never_stuck(at: Desk) -> None:
+    at.running().record(READ, READ_RESULT)
+    at.engine.statuses |= {instance_of(START): "live", instance_of(START, READ.id): "live"}
+    at.set_row(deadline=None)
+
+    sweep(at).pass_once(moved(at) + timedelta(days=3))
+
+    assert at.row().run == RUN
+
+
+def test_the_next_attempt_is_not_taken_for_the_one_before(at: Desk) -> None:
+    working(at, "ended")
+    one, begin = sweep(at), moved(at) + QUIET + SECOND
+    one.pass_once(begin)
+    at.judged(READ, READ_RESULT, "revise")
+    says(at, work_of(START, READ.id, 2), "live")
+
+    one.pass_once(moved(at) + 4 * QUIET)
+
+    assert at.row().run == RUN
