@@ -70,7 +70,7 @@ chart: tools ## Check the chart without a cluster
 
 .PHONY: test
 test: runtime tools ## Every test, those on the real runtime included (PYTEST="-k name" for some)
-	$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m tests $(PYTEST)
 
 .PHONY: demo
 demo: runtime ## Run the samples of the payables pack from end to end

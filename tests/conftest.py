@@ -7,10 +7,18 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import programs, server
+from tests.seeds import NAME, run_seed
 from tests.suite.attack_tests import ATTACKS
 from tests.suite.attacks import Attempt, collected, noted, table, together
 
 _seen: list[Attempt] = []
+SEED = run_seed()
+"""Drawn before any further process of this run starts."""
+
+
+def pytest_report_header() -> str:
+    """Say with which seed this run can be repeated."""
+    return f"seed {SEED}: repeat with {NAME}={SEED}"
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -14,6 +14,7 @@ from quartet.testing.people import passed_on
 from quartet.testing.ports import Outbox, Peers
 from quartet.testing.signing import signer
 from services.coordinator.app import Coordinator, build
+from tests.seeds import named
 
 APP = {"dapr-api-token": "t"}
 TASKS = {
@@ -72,7 +73,7 @@ SEEN = [
 ]
 
 
-@pytest.mark.parametrize(("who", "seen"), SEEN, ids=lambda x: str(x)[:60])
+@pytest.mark.parametrize(("who", "seen"), SEEN, ids=named)
 def test_each_person_sees_the_own_tasks_and_no_others(
     http: TestClient, folder: Path, who: Person, seen: set[str]
 ) -> None:

@@ -20,6 +20,7 @@ from quartet.trust.webhooks import check
 from services.console.notices.outbox import PATIENCE, Outbox
 from services.console.notices.routing import Notices, Webhook
 from services.console.notices.tables import NoticeRow
+from tests.seeds import named
 from tests.unit.notices_desk import (
     IBAN,
     KEY,
@@ -294,7 +295,7 @@ ROUTES: list[tuple[dict[str, object], dict[str, Any], set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("route", "asked", "told"), ROUTES, ids=lambda x: str(x)[:50])
+@pytest.mark.parametrize(("route", "asked", "told"), ROUTES, ids=named)
 def test_a_route_says_who_is_told(
     route: dict[str, object], asked: dict[str, Any], told: set[str]
 ) -> None:
