@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _pytest(arguments: list[str]) -> int:
-    command = [sys.executable, "-m", "pytest", *arguments]
+    command = [sys.executable, "-m", "pytest", "--durations=15", *arguments]
     return subprocess.run(command, cwd=repository(), check=False).returncode
 
 

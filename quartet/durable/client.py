@@ -24,7 +24,7 @@ LOOKS, PAUSE_S = 5, 0.2
 
 @dataclass(frozen=True)
 class Seen:
-    """What Dapr says about one instance, and when its history last grew (None: not known)."""
+    """What Dapr says about one instance, and when its history last grew (None: it has none yet)."""
 
     status: Status
     moved: datetime | None = None
@@ -100,7 +100,9 @@ class Workflows:
                 return Seen("absent")
             live = ("RUNNING", "PENDING", "SUSPENDED", "STALLED")
             status: Status = "live" if state.runtime_status.name in live else "ended"
-            return Seen(status, state.last_updated_at.replace(tzinfo=UTC))
+            # Of one that is scheduled and has not begun, Dapr says that it moved in the year 1.
+            begun = state.last_updated_at.year > 1
+            return Seen(status, state.last_updated_at.replace(tzinfo=UTC) if begun else None)
         return Seen("broken")
 
 

@@ -91,7 +91,8 @@ class Lost:
             row = session.get(TaskRow, start.task)
             runs = row.runs if row else 1
         known = [at for at in moved if at is not None]
-        return bool(known) and now - max(known) > STUCK * 2.0 ** (runs - 1)
+        last = max(known) if known else self._moved(start.task)
+        return last is not None and now - last > STUCK * 2.0 ** (runs - 1)
 
     def _moved(self, task: str, subject: str | None = None) -> datetime | None:
         query = select(func.max(MoveRow.at)).where(MoveRow.task == task)

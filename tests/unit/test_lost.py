@@ -126,6 +126,13 @@ def test_a_work_that_lives_and_does_not_move_has_lost_a_turn(at: Desk) -> None:
     stuck_after(at, sweep(at), moved(at))
 
 
+def test_a_subtask_that_is_scheduled_and_never_begins_has_lost_its_start(at: Desk) -> None:
+    working(at, "live")
+    at.engine.moved.clear()
+
+    stuck_after(at, sweep(at), moved(at))
+
+
 def test_a_subtask_that_moves_does_not_hide_one_that_lost_a_step(at: Desk) -> None:
     working(at, "live")
     at.engine.statuses[instance_of(START, SETTLE.id)] = "live"

@@ -44,6 +44,12 @@ def test_a_review_under_way_is_not_started_again(tmp_path: Path) -> None:
     assert engine.terminated == []
 
 
+def test_a_review_that_is_scheduled_and_has_not_begun_is_waited_for(tmp_path: Path) -> None:
+    engine = EngineDouble(statuses={INSTANCE: "live"})
+
+    assert heard(engine, tmp_path) == []
+
+
 def test_a_review_that_lost_a_step_is_ended_and_begun_under_another_id(tmp_path: Path) -> None:
     engine = lives(STUCK + timedelta(seconds=30))
 

@@ -28,7 +28,7 @@ from tests.suite.invariants import Records
 from tests.suite.killing import TARGETS, Target, is_back, kill
 from tests.suite.running import Running
 
-pytestmark = [pytest.mark.runtime, pytest.mark.kill, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.runtime, pytest.mark.kill, pytest.mark.timeout(1200)]
 FIXED_SEEDS = (1, 11, 369, 1032)
 KILLS, DOCUMENTS, AT_FIRST, TRIES = 6, 12, 6, 3
 MOVES_A_KILL = 9
