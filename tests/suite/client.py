@@ -156,7 +156,10 @@ class Client:
 
     def settled(self, task: str, within_s: float = 60) -> TaskView:
         """Wait until a task has ended or waits for a person; return it with its history."""
-        self._wait(lambda: self._is_settled(task), f"task {task} to settle", within_s)
+        try:
+            self._wait(lambda: self._is_settled(task), f"task {task} to settle", within_s)
+        except TimeoutError as error:
+            raise AssertionError(f"{error}\n{_whole(self.task(task))}") from error
         return self.task(task)
 
     def batch_settled(self, batch: str, count: int, within_s: float = 120) -> dict[str, TaskView]:
@@ -167,7 +170,11 @@ class Client:
             found.update({view.id: view for view in self.tasks(batch)})
             return len(found) >= count and all(v.shown in SETTLED for v in found.values())
 
-        self._wait(all_settled, f"{count} tasks of batch {batch} to settle", within_s)
+        try:
+            self._wait(all_settled, f"{count} tasks of batch {batch} to settle", within_s)
+        except TimeoutError as error:
+            late = [_whole(self.task(v.id)) for v in found.values() if v.shown not in SETTLED]
+            raise AssertionError("\n".join([f"{error}; {len(found)} are there", *late])) from error
         return found
 
     def dead_letter(self, contained: str, within_s: float = 30) -> DeadLetterView:
@@ -219,7 +226,8 @@ class Client:
                 heard = self._news(heard)
             except (httpx.HTTPError, AssertionError):
                 eventually(self._console_is_there, within_s)
-            assert time.monotonic() < deadline, f"waited {within_s:g} s for {what}"
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"waited {within_s:g} s for {what}")
 
     def _news(self, after: int) -> int:
         params = {"after": str(after), "wait_s": str(_NEWS_S)}
@@ -231,6 +239,12 @@ class Client:
             return self.http.get("/tasks", params={"most": "1"}).is_success
         except httpx.HTTPError:
             return False
+
+
+def _whole(view: TaskView) -> str:
+    """Return where a task stands and how it came there, for the message of a failed test."""
+    moves = [f"  {m.at} {m.subject}: {m.before} -> {m.after} {m.why}" for m in view.history]
+    return "\n".join([f"{view.id} is {view.shown}", *moves])
 
 
 def app(app_id: str) -> App:

@@ -54,6 +54,12 @@ class Records:
             tasks = session.scalars(select(TaskRow).where(TaskRow.batch == batch)).all()
             return {task.id: [task.state, *_subtask_states(session, task.id)] for task in tasks}
 
+    def run(self, task: str) -> tuple[str, int]:
+        """Return the nonce of a task's present run, and how many there were."""
+        with Session(self._tasks) as session:
+            row = session.get_one(TaskRow, task)
+            return row.run, row.runs
+
     def unfinished(self, batch: str) -> list[str]:
         """Return the tasks of a batch that neither have ended nor wait for a person."""
         return [

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from redis.client import NEVER_DECODE
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import select
 
 from quartet.contracts.approval import ApprovalList
 from quartet.contracts.task import TERMINAL
@@ -16,6 +16,7 @@ from quartet.runtime.redis import OPERATOR, connect
 from services.toolbox.tables import AuditRow
 from tests.suite.client import Client
 from tests.suite.here import eventually
+from tests.suite.invariants import Records
 from tests.suite.invoices import clean_invoice
 from tests.suite.killing import Target, is_back, kill
 from tests.suite.ledger import ledger_session
@@ -47,16 +48,6 @@ def edit_history(running: Running, instance: str) -> int:
     return changed
 
 
-def run_of(running: Running, task: str) -> tuple[str, int]:
-    """Return the nonce of a task's present run, and how many there were."""
-    engine = create_engine(f"sqlite:///{running.data.root / 'coordinator' / 'tasks.db'}")
-    with engine.connect() as connection:
-        query = text("SELECT run, runs FROM tasks WHERE id = :task")
-        run, runs = connection.execute(query, {"task": task}).one()
-    engine.dispose()
-    return str(run), int(runs)
-
-
 def approve(client: Client, task: str) -> None:
     with client.as_person("alice") as alice:
         answer = alice.http.get("/approvals", params={"task": task})
@@ -77,7 +68,8 @@ def test_a_run_whose_history_was_edited_ends_and_its_task_is_still_paid_once(
     running: Running, client: Client, subtask: str
 ) -> None:
     task = held(client)
-    run, _ = run_of(running, task)
+    records = Records(running.data)
+    run, _ = records.run(task)
     instance = ".".join(part for part in (task, subtask, run[:6]) if part)
 
     assert edit_history(running, instance) >= 1
@@ -88,7 +80,8 @@ def test_a_run_whose_history_was_edited_ends_and_its_task_is_still_paid_once(
 
     eventually(lambda: client.task(task).state in TERMINAL, ENDS_WITHIN_S)
     assert client.task(task).state == "completed"
-    assert run_of(running, task)[1] >= 2
+    assert records.run(task)[1] >= 2
+    records.close()
     assert noticed(running, task)
     told = client.operate("list_payments")
     assert isinstance(told, dict)
