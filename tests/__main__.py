@@ -3,28 +3,52 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import disk_usage
+from tempfile import TemporaryDirectory
 
 from quartet.runtime.layout import repository
+from tests.seeds import run_seed
 
 NOTHING_TO_RUN = 5
 """How pytest ends when no test was selected: of one part, that is what the arguments asked for."""
-PARTS = (
-    ("tests", "--ignore=tests/runtime", "-n", "logical", "--maxprocesses=8", "--dist=worksteal"),
-    ("tests/runtime",),
-)
+CORES = ("-n", "logical", "--maxprocesses=8", "--dist=worksteal")
+MEMORY, ENOUGH_BYTES = Path("/dev/shm"), 4 * 2**30
 
 
 def main(arguments: list[str]) -> int:
-    """Run both parts with pytest's arguments; the first status that is a failure is the status."""
-    statuses = [_pytest([*part, *arguments]) for part in PARTS]
+    """Run both parts with pytest's arguments, or what paths among them name, as pytest does.
+
+    The first status that is a failure is the status.
+    """
+    run_seed()
+    if any(Path(one.partition("::")[0]).exists() for one in arguments if one[:1] != "-"):
+        return _pytest(arguments, {})
+    with _in_memory() as where:
+        statuses = [_pytest(["tests", "--ignore=tests/runtime", *CORES, *arguments], where)]
+    statuses.append(_pytest(["tests/runtime", *arguments], {}))
     if all(status == NOTHING_TO_RUN for status in statuses):
         return NOTHING_TO_RUN
     return next((s for s in statuses if s not in (0, NOTHING_TO_RUN)), 0)
 
 
-def _pytest(arguments: list[str]) -> int:
+@contextmanager
+def _in_memory() -> Iterator[dict[str, str]]:
+    """Have the thousand small databases of unit tests in memory, where there is room for them."""
+    if not MEMORY.is_dir() or disk_usage(MEMORY).free < ENOUGH_BYTES:
+        yield {}
+        return
+    with TemporaryDirectory(prefix="quartet-tests-", dir=MEMORY) as folder:
+        Path(folder).chmod(0o711)  # Postgres runs as a user of its own
+        yield {"TMPDIR": folder}
+
+
+def _pytest(arguments: list[str], environment: dict[str, str]) -> int:
     command = [sys.executable, "-m", "pytest", "--durations=15", *arguments]
-    return subprocess.run(command, cwd=repository(), check=False).returncode
+    env = {**os.environ, **environment}
+    return subprocess.run(command, cwd=repository(), env=env, check=False).returncode
 
 
 if __name__ == "__main__":

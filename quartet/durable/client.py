@@ -14,10 +14,11 @@ from quartet.resilience.failures import RetryLater
 
 Status = Literal["absent", "live", "ended", "broken"]
 STUCK = timedelta(minutes=6)
-"""Where nothing has moved for so long a step was lost, and nobody can be asked about a step.
+"""Where nothing is seen to move for so long a step was lost; nobody can be asked about a step.
 
-None takes as long: a completion is given two minutes at most, and a step that waits for money, a
-paused agent or a service that is away looks again every five, which moves its workflow."""
+A completion is given two minutes at most, and a step that waits for money, a paused agent or a
+provider's Retry-After looks again every five, which moves its workflow. A slower step (a dozen slow
+tool calls in one turn) is done twice: that costs, and changes nothing."""
 LOOKS, PAUSE_S = 5, 0.2
 """A running instance may be read between two of its writes; what stays incomplete is broken."""
 
@@ -28,10 +29,6 @@ class Seen:
 
     status: Status
     moved: datetime | None = None
-
-    def stuck(self, now: datetime) -> bool:
-        """Return whether it lives, but waits for what was lost."""
-        return self.status == "live" and self.moved is not None and now - self.moved > STUCK
 
 
 class Workflows:

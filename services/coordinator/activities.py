@@ -22,6 +22,7 @@ from quartet.trust.chain import PLAN, check, plan_statement, proposal_statement
 from quartet.trust.digest import proposal_digest
 from quartet.trust.keys import Keyring, Signer
 from quartet.trust.signing import NotGenuine
+from services.coordinator.decisions import told
 from services.coordinator.endings import (
     CANCELLED,
     hopeless,
@@ -176,7 +177,8 @@ class TaskSteps:
             if row.state != "committing":
                 return closed(row)
             completed = ReviewOrder.model_validate(row.completed)
-        return self._committed(closing.start, task, verdict, completed)
+            decisions = told(session, row)
+        return self._committed(closing.start, task, verdict, completed, decisions)
 
     def _judge(self, session: Session, row: SubtaskRow, task: Task, verdict: Verdict) -> None:
         """Move a reviewed subtask where its verdict takes it; accepted proposals to committing."""
@@ -198,7 +200,12 @@ class TaskSteps:
             move_subtask(session, row, "done", "accepted by the critic")
 
     def _committed(
-        self, start: Start, task: Task, verdict: Verdict, completed: ReviewOrder
+        self,
+        start: Start,
+        task: Task,
+        verdict: Verdict,
+        completed: ReviewOrder,
+        decisions: dict[int, int],
     ) -> Closed:
         """Commit every proposal of an accepted result; held ones keep the subtask waiting."""
         try:
@@ -216,7 +223,7 @@ class TaskSteps:
                     _failed(session, row, task, error.failure)
                 _set_clock(session, parent)
                 return closed(row)
-        return self._kept(start, task, verdict, outcomes)
+        return self._kept(start, task, verdict, outcomes, decisions)
 
     def _commit(self, verdict: Verdict, completed: ReviewOrder, slot: int) -> Outcome:
         sent = Commit(
@@ -232,14 +239,19 @@ class TaskSteps:
         return self.invoker.call("toolbox", "commit", sent, Outcome, COMMIT_TIMEOUT_S)
 
     def _kept(
-        self, start: Start, task: Task, verdict: Verdict, outcomes: tuple[Outcome, ...]
+        self,
+        start: Start,
+        task: Task,
+        verdict: Verdict,
+        outcomes: tuple[Outcome, ...],
+        decisions: dict[int, int],
     ) -> Closed:
         with self.store.transaction() as session:
             parent = own(session, start)
             row = subtask_row(session, start.task, verdict.subtask)
             if row.state != "committing":
                 return closed(row)
-            settle(session, row, outcomes, task.limits.attempts)
+            settle(session, row, outcomes, decisions, task.limits.attempts)
             _set_clock(session, parent)
             return closed(row)
 

@@ -4,10 +4,11 @@ Neither the event nor the note proves anything: a subtask that wakes commits aga
 approval in the toolbox's ledger counts.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from quartet.contracts.approval import ApprovalDecided, Decisions
@@ -96,9 +97,20 @@ def note(session: Session, decided: ApprovalDecided, now: datetime) -> None:
     found.woken, found.wake_at = 0, now
 
 
-def forget(session: Session, row: SubtaskRow, slots: set[int]) -> None:
-    """Drop the decisions on slots of a subtask that have been acted on."""
-    for slot in slots:
-        found = session.get(DecisionRow, (row.task, slot))
-        if found is not None:
-            session.delete(found)
+def told(session: Session, row: SubtaskRow) -> dict[int, int]:
+    """Return the decisions on a subtask that have not been acted on: slot to approval."""
+    return {one.slot: one.approval for one in session.scalars(_of(row))}
+
+
+def forget(session: Session, row: SubtaskRow, told: dict[int, int], slots: Container[int]) -> None:
+    """Drop decisions that have been acted on: those known before, and all on settled slots.
+
+    One on a slot that is held stays when it came later: it is on what is held now.
+    """
+    for one in session.scalars(_of(row)).all():
+        if one.slot in slots or told.get(one.slot) == one.approval:
+            session.delete(one)
+
+
+def _of(row: SubtaskRow) -> Select[DecisionRow]:
+    return select(DecisionRow).where(DecisionRow.task == row.task, DecisionRow.subtask == row.id)

@@ -10,14 +10,22 @@ from services.coordinator.tables import SubtaskRow
 NOT_DONE: tuple[EffectStatus, ...] = ("rejected", "expired")
 
 
-def settle(session: Session, row: SubtaskRow, outcomes: tuple[Outcome, ...], attempts: int) -> None:
+def settle(
+    session: Session,
+    row: SubtaskRow,
+    outcomes: tuple[Outcome, ...],
+    told: dict[int, int],
+    attempts: int,
+) -> None:
     """Move a committing subtask to where all its outcomes together take it.
+
+    ``told`` are the decisions that were there before its proposals were committed.
 
     Rejected or expired as a whole it is worked on again when there is guidance and an attempt is
     left, else it is rejected. Where something of it was done, that stays and the subtask is done.
     """
     row.outcomes = [o.model_dump(mode="json") for o in outcomes]
-    forget(session, row, {o.slot for o in outcomes if o.status != "held"})
+    forget(session, row, told, {o.slot for o in outcomes if o.status != "held"})
     says = "; ".join(o.says for o in outcomes)
     guidance = " ".join(o.guidance for o in outcomes if o.guidance)
     if held := [o for o in outcomes if o.status == "held"]:

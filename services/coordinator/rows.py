@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from quartet.contracts.plan import Plan
@@ -19,7 +20,7 @@ from quartet.packs.load import Pack
 from quartet.resilience.failures import Abandon
 from services.coordinator.choosing import chosen
 from services.coordinator.messages import Start
-from services.coordinator.tables import MoveRow, ReviewRow, SubtaskRow, TaskRow
+from services.coordinator.tables import DecisionRow, MoveRow, ReviewRow, SubtaskRow, TaskRow
 
 ENDED: tuple[SubtaskState, ...] = ("done", "rejected", "dropped", "failed")
 
@@ -111,6 +112,8 @@ def reopen(session: Session, row: SubtaskRow, feedback: str) -> None:
     row.feedback = feedback[:2000]
     row.completed = row.result = row.proposal_digest = None
     row.outcomes = []
+    decided = (DecisionRow.task == row.task, DecisionRow.subtask == row.id)
+    session.execute(delete(DecisionRow).where(*decided))
     if row.state != "working":
         move_subtask(session, row, "working", f"again: {row.feedback}")
 

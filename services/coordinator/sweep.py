@@ -122,8 +122,11 @@ class Sweep:
         for start in self._due(TaskRow.claimed.is_(False), now - UNCLAIMED, now):
             with _told(f"task {start.task} is not started yet"):
                 # Scheduling what runs blocks for seconds, and may run it twice.
-                if self.workflows.status(instance_of(start)) != "live":
+                whole = self.workflows.seen(instance_of(start))
+                if whole.status != "live":
                     self.workflows.schedule(RUN_TASK.name, instance_of(start), start)
+                elif self.lost.never_claims(start, whole, now):
+                    self._replace(start, "stuck")
 
     def _revive(self, now: datetime) -> None:
         """Give a new run to a claimed, unfinished task whose workflow Dapr has lost."""
@@ -131,11 +134,14 @@ class Sweep:
             with _told(f"task {start.task} is not looked up"):
                 status = self.lost.status(start, now)
                 if status != "live":
-                    log.warning("a workflow of task %s is %s; it runs again", start.task, status)
-                    self._run_again(start)
-                    self._record_replaced(start, status)
-                    # What is left of the old run may do nothing any more; it need not live on.
-                    self.workflows.terminate(instance_of(start))
+                    self._replace(start, status)
+
+    def _replace(self, start: Start, status: Looked) -> None:
+        log.warning("a workflow of task %s is %s; it runs again", start.task, status)
+        self._run_again(start)
+        self._record_replaced(start, status)
+        # What is left of the old run may do nothing any more; it need not live on.
+        self.workflows.terminate(instance_of(start))
 
     def _record_replaced(self, start: Start, status: Looked) -> None:
         body: Fields = {"run": start.run, "workflow": status}
@@ -180,7 +186,7 @@ class Sweep:
             wake = [(r.instance, r.attempt) for r in rows if verdict_of(session, r)]
             ask = [r.completed for r in rows if r.completed and not verdict_of(session, r)]
             for row in rows:
-                row.publish_at = now + timedelta(seconds=30 * 2 ** min(row.published, 7))
+                row.publish_at = now + timedelta(seconds=30 * 2 ** min(row.published, 3))
                 row.published += 1
         for instance, attempt in wake:
             with _told(f"{instance} is not woken yet"):

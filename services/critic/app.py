@@ -1,7 +1,7 @@
 """The critic's app: reviews what ``subtask-completed`` names, as a workflow of its own."""
 
 import json
-import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from quartet.contracts.work import ReviewOrder
-from quartet.durable.client import Workflows
+from quartet.durable.client import STUCK, Seen, Workflows
 from quartet.durable.host import Host
 from quartet.durable.ports import Engine
 from quartet.packs.load import Pack, load
@@ -24,13 +24,31 @@ from services.critic.activities import Critic, check_order, key_of
 from services.critic.messages import GIVE_UP, REVIEW_SUBTASK, TAKE_REVIEW_TURN
 from services.critic.workflow import review_subtask
 
+MOST = 10
+"""Fewer ids than this for the reviews of one result; after the last they go on under that."""
+NOT_BEGUN = 4
+"""So many times longer until a review that was scheduled is taken for lost: many may wait."""
+
+
+def now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
 
 class Reviews:
-    """Starts a review for each event, unless that review is under way."""
+    """Starts a review for each event, unless that review is under way.
 
-    def __init__(self, workflows: Engine, hearing: Hearing, pack: Pack) -> None:
+    One that lost a step or its history is followed by another under the next id: the first
+    verdict stored is the one that counts, however many reviews there are.
+    """
+
+    def __init__(
+        self, workflows: Engine, hearing: Hearing, pack: Pack, clock: Callable[[], datetime] = now
+    ) -> None:
         """Take the workflow engine, what it hears with, and the pack."""
         self._workflows, self._hearing, self._pack = workflows, hearing, pack
+        self._clock = clock
+        self._up_since = clock()
 
     def completed(self, event: dict[str, Any]) -> dict[str, str]:
         """Take a ``subtask-completed`` event; a repeated one changes nothing."""
@@ -40,17 +58,30 @@ class Reviews:
         except (ValidationError, Abandon) as error:
             bury(self._hearing.publisher, "subtask-completed", error, json.dumps(event))
             return SUCCESS
-        instance = f"review.{key_of(order)}"
-        seen = self._workflows.seen(instance)
-        stuck = seen.stuck(datetime.now(UTC))
-        if stuck:
-            self._workflows.terminate(instance)
-        if seen.status == "broken" or stuck:
-            # Its id is lost; two reviews do no harm, since the first verdict stored is the one.
-            instance = f"{instance}.{secrets.token_hex(3)}"
-        if seen.status != "live" or stuck:
+        if instance := self._to_start(f"review.{key_of(order)}"):
             self._workflows.schedule(REVIEW_SUBTASK.name, instance, order)
         return SUCCESS
+
+    def _to_start(self, name: str) -> str | None:
+        """Return the id under which a review is to begin; nothing while the last one lives."""
+        over = None
+        for number in range(1, MOST):
+            instance = name if number == 1 else f"{name}.{number}"
+            seen = self._workflows.seen(instance)
+            if seen.status == "absent":
+                return over or instance
+            over = instance if seen.status == "ended" else None
+            if seen.status == "live":
+                if not self._stuck(seen):
+                    return None
+                self._workflows.terminate(instance)
+        return over
+
+    def _stuck(self, seen: Seen) -> bool:
+        """Return whether a review lives and waits for what was lost, not for this very service."""
+        moved = max(seen.moved or self._up_since, self._up_since)
+        patience = STUCK if seen.moved else STUCK * NOT_BEGUN
+        return self._clock() - moved > patience
 
 
 def build(settings: Settings, sidecar: Sidecar) -> FastAPI:

@@ -14,7 +14,7 @@ from quartet.contracts.person import Person
 from quartet.contracts.plan import Plan, Slot
 from quartet.contracts.task import Limits
 from quartet.contracts.work import Proposal, WorkResult
-from quartet.resilience.failures import RetryLater
+from quartet.resilience.failures import RetryChanged, RetryLater
 from services.coordinator import views
 from services.coordinator.decisions import LOOK_EVERY, WAKE_AGAIN, Wakings
 from services.coordinator.lost import Lost
@@ -187,20 +187,44 @@ def test_who_sleeps_on_is_woken_again_until_it_has_gone_on(at: Desk) -> None:
 def test_a_decision_made_before_the_coordinator_knew_of_the_question_is_not_lost(
     at: Desk,
 ) -> None:
-    at.running().peers.answers["toolbox", "commit"] = committing("held")
-    at.peers.failures.append(AWAY)
-    with pytest.raises(RetryLater):
-        at.judged(SETTLE, SETTLE_RESULT)
     waking = wakings(at, decided())
-    waking.read_decisions(NOW)
-    waking.wake_decided(NOW)
-    assert at.engine.woken == []
 
-    assert at.close(SETTLE).state == "held"
-    # What it came to is kept until the slot is no longer held.
+    def commit(sent: BaseModel | None) -> Outcome:
+        waking.read_decisions(NOW)
+        waking.wake_decided(NOW)
+        assert at.engine.woken == []
+        return committing("held")(sent)
+
+    at.running().peers.answers["toolbox", "commit"] = commit
+    assert at.judged(SETTLE, SETTLE_RESULT).state == "held"
+    # It came after the question was put, and is kept until it has been acted on.
     waking.wake_decided(NOW)
 
     assert at.engine.woken == [(INSTANCE, "decided-1")]
+
+
+def test_a_decision_on_what_is_asked_anew_is_forgotten_and_the_new_one_wakes(at: Desk) -> None:
+    held(at.running())
+    waking = wakings(at)
+    waking.hear(decided())
+    assert at.close(SETTLE).state == "held"
+    assert noted(at) == 0
+
+    waking.hear(decided().model_copy(update={"approval": 8}))
+
+    assert noted(at) == 1
+    assert len(at.engine.woken) == 2
+
+
+def test_a_decision_on_an_attempt_that_is_over_is_forgotten(at: Desk) -> None:
+    held(at.running())
+    wakings(at).hear(decided())
+    changed = RetryChanged("Its account has changed.", cause="data", title="VendorChanged")
+    at.peers.failures.append(changed)
+
+    assert at.close(SETTLE).state == "working"
+
+    assert noted(at) == 0
 
 
 def test_a_toolbox_that_is_away_costs_time_and_nothing_else(at: Desk) -> None:

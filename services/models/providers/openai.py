@@ -19,6 +19,7 @@ from services.models.provider import Completion, Route, Secrets
 from services.models.providers.openai_shape import body_of, completion_of
 
 SECRET_STORE = "secretstore"  # noqa: S105 - the name of a component
+_MOST_S = 300.0
 _WAIT_S = 10.0
 _REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT)
@@ -172,7 +173,14 @@ class Endpoint:
 
 
 def retry_after(header: str | None, now: datetime) -> float:
-    """Return the seconds that a Retry-After header asks to wait, in either of its two forms."""
+    """Return the seconds that a Retry-After header asks to wait, five minutes at most.
+
+    A step that waits longer would be taken for lost (docs/decisions/0038).
+    """
+    return min(_asked_s(header, now), _MOST_S)
+
+
+def _asked_s(header: str | None, now: datetime) -> float:
     if header is None:
         return _WAIT_S
     if header.strip().isascii() and header.strip().isdigit():

@@ -9,11 +9,11 @@ import os
 import sys
 from dataclasses import dataclass
 from random import Random
-from secrets import randbelow
 
 import pytest
 
 from quartet.durable.client import STUCK
+from tests.seeds import run_seed
 from tests.suite.batches import (
     Batch,
     batch_of,
@@ -28,15 +28,15 @@ from tests.suite.invariants import Records
 from tests.suite.killing import TARGETS, Target, is_back, kill
 from tests.suite.running import Running
 
-pytestmark = [pytest.mark.runtime, pytest.mark.kill, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.runtime, pytest.mark.kill, pytest.mark.timeout(1700)]
 FIXED_SEEDS = (1, 11, 369, 1032)
 KILLS, DOCUMENTS, AT_FIRST, TRIES = 6, 12, 6, 3
 MOVES_A_KILL = 9
 """State changes from one kill to the next: a batch of this size has about ten times as many."""
 ENDS_WITHIN_S = 90.0
 ASKED_EVERY_S = 240.0
-SETTLES_WITHIN_S = ENDS_WITHIN_S + STUCK.total_seconds() + ASKED_EVERY_S
-"""An activity that Dapr has lost is missed only after a while (docs/decisions/0038)."""
+SETTLES_WITHIN_S = ENDS_WITHIN_S + STUCK.total_seconds() + 2 * ASKED_EVERY_S
+"""What Dapr has lost is missed after a while, of a review when the critic is asked again (0038)."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def plan_of(seed: int) -> list[Kill]:
 
 def seeds() -> list[int]:
     asked = os.environ.get("QUARTET_KILL_SEED")
-    return [int(asked)] if asked else [*FIXED_SEEDS, 1000 + randbelow(1_000_000)]
+    return [int(asked)] if asked else [*FIXED_SEEDS, 1000 + run_seed()]
 
 
 def say(text: str) -> None:
