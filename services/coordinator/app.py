@@ -32,6 +32,7 @@ from quartet.trust.keys import Keyring, Signer
 from quartet.trust.signing import NotGenuine
 from services.coordinator.activities import TaskSteps
 from services.coordinator.canaries import Shares
+from services.coordinator.closing import Closer
 from services.coordinator.decisions import Wakings
 from services.coordinator.intake import Intake, unwrapped
 from services.coordinator.letters import Letters
@@ -83,6 +84,7 @@ class Coordinator:
         self.shares = Shares(self.pack, self.store, invoker)
         self.shares.forget_undeclared()
         self.tokens = Tokens(self.pack, self.store, signer)
+        self.closer = Closer(self.pack, self.store, invoker)
         self.steps = TaskSteps(
             pack=self.pack,
             store=self.store,
@@ -122,7 +124,7 @@ class Coordinator:
         self.host.activity(CLAIM_TASK, self.steps.claim_task)
         self.host.activity(REGISTER_PLAN, self.steps.register_plan)
         self.host.activity(RECORD_RESULT, self.steps.record_result)
-        self.host.activity(CLOSE_SUBTASK, self.steps.close_subtask)
+        self.host.activity(CLOSE_SUBTASK, self.closer.close_subtask)
         self.host.activity(FINISH_TASK, self.steps.finish_task)
 
     @contextmanager

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from quartet.contracts.plan import Plan
@@ -77,6 +77,11 @@ def subtask_row(session: Session, task: str, subtask: str) -> SubtaskRow:
             f"Task {task} has no subtask {subtask!r}.", cause="data", title="UnknownSubtask"
         )
     return row
+
+
+def subtask_rows(session: Session, task: str) -> list[SubtaskRow]:
+    """Return the rows of a task's subtasks."""
+    return list(session.scalars(select(SubtaskRow).where(SubtaskRow.task == task)))
 
 
 def attempt_closed(row: SubtaskRow, attempt: int) -> bool:

@@ -35,6 +35,7 @@ from quartet.trust.digest import digest, proposal_digest
 from quartet.trust.keys import Keyring
 from services.coordinator.activities import TaskSteps
 from services.coordinator.app import MIGRATIONS
+from services.coordinator.closing import Closer
 from services.coordinator.messages import (
     Closed,
     Closing,
@@ -162,6 +163,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         """Compose the steps."""
+        self.closer = Closer(self.pack, self.store, self.peers)
         self.steps = TaskSteps(
             pack=self.pack,
             store=self.store,
@@ -200,7 +202,7 @@ class Desk:
         """Close an attempt."""
         told = failure.failure if failure else None
         closing = Closing(start=START, subtask=subtask.id, attempt=attempt, failure=told)
-        return self.steps.close_subtask(closing)
+        return self.closer.close_subtask(closing)
 
     def judged(
         self, subtask: Subtask, result: WorkResult, decision: Decision = "accept", attempt: int = 1

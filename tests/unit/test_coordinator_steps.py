@@ -498,6 +498,6 @@ def test_closing_an_unknown_subtask_is_refused(at: Desk) -> None:
     at.running()
 
     with pytest.raises(Abandon) as refused:
-        at.steps.close_subtask(Closing(start=START, subtask="nothing", attempt=1))
+        at.closer.close_subtask(Closing(start=START, subtask="nothing", attempt=1))
 
     assert refused.value.failure.title == "UnknownSubtask"
