@@ -82,16 +82,16 @@ def prepared(client: Client, batch: Batch, **data: Json) -> list[Fields]:
     ]
 
 
-def insist(client: Client, event: Fields) -> str:
+def insist(client: Client, event: Fields, within_s: float = DOOR_WITHIN_S) -> str:
     """Submit until the console says 202: the same event again is the same task."""
-    return _patiently(lambda: client.submit(event))
+    return _patiently(lambda: client.submit(event), within_s)
 
 
 def _uploaded(client: Client, sample: Sample) -> Document:
     return _patiently(lambda: client.upload(sample.content, sample.file))
 
 
-def _patiently(call: Callable[[], Got]) -> Got:
+def _patiently(call: Callable[[], Got], within_s: float = DOOR_WITHIN_S) -> Got:
     """Call until it succeeds, and return what it gave."""
     given: list[Got] = []
 
@@ -102,7 +102,7 @@ def _patiently(call: Callable[[], Got]) -> Got:
             return False
         return True
 
-    eventually(succeeded, DOOR_WITHIN_S)
+    eventually(succeeded, within_s)
     return given[0]
 
 
