@@ -19,6 +19,8 @@ STUCK = timedelta(minutes=6)
 A completion is given two minutes at most, and a step that waits for money, a paused agent or a
 provider's Retry-After looks again every five, which moves its workflow. A slower step (a dozen slow
 tool calls in one turn) is done twice: that costs, and changes nothing."""
+NOT_BEGUN = 4
+"""So many times longer until what never began is taken for lost: many may wait their turn."""
 LOOKS, PAUSE_S = 5, 0.2
 """A running instance may be read between two of its writes; what stays incomplete is broken."""
 

@@ -44,7 +44,7 @@ def ensure_binaries(say: Say) -> Path:
     if installed:
         say(f"using Dapr {DAPR_VERSION} of {installed}")
         return installed
-    say(f"building Dapr {DAPR_VERSION} and CLI {CLI_VERSION} into {folder} (once; 5 to 10 minutes)")
+    say(f"building Dapr {DAPR_VERSION} and CLI {CLI_VERSION} into {folder} (once; 5 to 15 minutes)")
     ensure(RUNTIME, folder, say, SERVICES)
     ensure(CLI, folder, say)
     return folder

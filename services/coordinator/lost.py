@@ -1,23 +1,23 @@
 """What Dapr says about a run that does not move: whether it lives, or has lost one of its steps."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import func, select
 
 from quartet.contracts.work import WorkStatus
-from quartet.durable.client import STUCK, Seen, Status
+from quartet.durable.client import NOT_BEGUN, STUCK, Seen, Status
 from quartet.durable.ports import Engine
 from quartet.resilience.failures import Failing
 from quartet.sidecar.ports import Invoker
+from services.coordinator.decisions import NEVER
 from services.coordinator.messages import Start, instance_of, work_of
 from services.coordinator.rows import ENDED, verdict_of
 from services.coordinator.store import TaskStore
 from services.coordinator.tables import DecisionRow, MoveRow, SubtaskRow, TaskRow
 
 CALL_S = 5.0
-NEVER = datetime.min.replace(tzinfo=UTC)
 GAP = timedelta(minutes=3)
 """Who was not looked at for so long is looked at anew: what did not move meanwhile could not."""
 PATIENCE: dict[Status, timedelta] = {
@@ -30,8 +30,6 @@ PATIENCE: dict[Status, timedelta] = {
 An end takes a moment to arrive, a start longer; what arrives later than this was lost: Dapr can
 drop the message between two apps when a sidecar of either dies (docs/decisions/0038)."""
 UNDER_WAY = ("working", "reviewing", "committing", "held")
-UNCLAIMED = 4
-"""So many times longer until a run that lives unclaimed is given up: many may wait their turn."""
 Looked = Status | Literal["stuck"]
 
 
@@ -82,7 +80,7 @@ class Lost:
 
     def never_claims(self, start: Start, whole: Seen, now: datetime) -> bool:
         """Return whether a live run that has not claimed its task has lost its first step."""
-        return self._stuck(start, instance_of(start), (whole.moved,), now, UNCLAIMED)
+        return self._stuck(start, instance_of(start), (whole.moved,), now, NOT_BEGUN)
 
     def _whole(self, start: Start, whole: Seen, now: datetime, living: int) -> bool:
         """Return whether the task's own workflow lost a step, or the end of a subtask."""

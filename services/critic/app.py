@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from quartet.contracts.work import ReviewOrder
-from quartet.durable.client import STUCK, Seen, Workflows
+from quartet.durable.client import NOT_BEGUN, STUCK, Seen, Workflows
 from quartet.durable.host import Host
 from quartet.durable.ports import Engine
 from quartet.packs.load import Pack, load
@@ -26,8 +26,6 @@ from services.critic.workflow import review_subtask
 
 MOST = 10
 """Fewer ids than this for the reviews of one result; after the last they go on under that."""
-NOT_BEGUN = 4
-"""So many times longer until a review that was scheduled is taken for lost: many may wait."""
 
 
 def now() -> datetime:

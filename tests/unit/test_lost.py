@@ -7,9 +7,9 @@ import pytest
 
 from quartet.contracts.task import SubtaskState
 from quartet.contracts.work import WorkStatus
-from quartet.durable.client import STUCK, Status
+from quartet.durable.client import NOT_BEGUN, STUCK, Status
 from quartet.resilience.failures import RetryLater
-from services.coordinator.lost import PATIENCE, UNCLAIMED
+from services.coordinator.lost import PATIENCE
 from services.coordinator.messages import RUN_TASK, instance_of, work_of
 from services.coordinator.sweep import QUIET, Sweep
 from services.coordinator.tables import DecisionRow, SubtaskRow
@@ -125,7 +125,7 @@ def test_a_live_task_none_of_whose_subtasks_has_begun_runs_again_when_nothing_mo
 def test_a_live_run_that_never_claims_its_task_is_replaced(at: Desk) -> None:
     at.accepted().engine.statuses[instance_of(START)] = "live"
 
-    stuck(at, sweep(at), looked(at), STUCK * UNCLAIMED)
+    stuck(at, sweep(at), looked(at), STUCK * NOT_BEGUN)
 
 
 @pytest.mark.parametrize("place", ["task", "subtask", "work"])

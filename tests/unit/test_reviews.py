@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from quartet.durable.client import STUCK, Status
+from quartet.durable.client import NOT_BEGUN, STUCK, Status
 from quartet.service.events import SUCCESS, Hearing
 from quartet.testing.ports import EngineDouble, Outbox, Peers
 from quartet.testing.signing import keyring
 from services.critic.activities import key_of
-from services.critic.app import MOST, NOT_BEGUN, Reviews
+from services.critic.app import MOST, Reviews
 from services.critic.messages import REVIEW_SUBTASK
 from tests.unit.coordinator_desk import PACK, READ, READ_RESULT, review_order
 
